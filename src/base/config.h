@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The environment: one table (name, default, type, help). Parser, --help, man page, docs/environment.md and the warning about
+ * unknown RRTO_* names all come from it. */
+#ifndef RRTO_BASE_CONFIG_H
+#define RRTO_BASE_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* X(field, "NAME", type, default, "help"); type is STRING (const char *), BOOL, UINT (uint64_t) or LIST (comma separated names) */
+#define RRTO_CONFIG_LIST(X)                                                                                            \
+    X(server, "RRTO_SERVER", STRING, "", "where rrtod listens: HOST:PORT or unix:PATH")                                \
+    X(mode, "RRTO_MODE", STRING, "replay", "plain, percall, percall-device, async or replay")                          \
+    X(key_file, "RRTO_KEY_FILE", STRING, "", "file with id:hexkey, mode 0600")                                         \
+    X(report, "RRTO_REPORT", STRING, "", "write the JSON report here at exit (without rrto run)")                      \
+    X(run_dir, "RRTO_RUN_DIR", STRING, "", "private folder of rrto run: counters live there (set by rrto run)")        \
+    X(log, "RRTO_LOG", STRING, "warn", "error, warn, info or debug; ,file=PATH appends to a file")                     \
+    X(trace, "RRTO_TRACE", STRING, "", "write the op stream to this file")                                             \
+    X(disable, "RRTO_DISABLE", LIST, "", "optimisations to switch off, by name: elide, memo, predict, patch, early")   \
+    X(enable, "RRTO_ENABLE", LIST, "", "opt-in optimisations: lazysync")                                               \
+    X(log_bytes, "RRTO_LOG_BYTES", UINT, "33554432", "bytes of past ops that both sides keep")                         \
+    X(frame_bytes, "RRTO_FRAME_BYTES", UINT, "1048576", "largest chunk of a frame (tests use small ones)")             \
+    X(deviate, "RRTO_DEVIATE", UINT, "0", "tests: drop every n-th prediction")                                         \
+    X(memory, "RRTO_MEMORY", UINT, "0", "device memory to ask for, in bytes; 0 = what the server grants")              \
+    X(connect_timeout_ms, "RRTO_CONNECT_TIMEOUT_MS", UINT, "5000", "how long to try to reach the server")
+
+struct rrto_config {
+#define X(field, name, type, def, help) RRTO_CONFIG_FIELD_##type field;
+#define RRTO_CONFIG_FIELD_STRING const char *
+#define RRTO_CONFIG_FIELD_LIST const char *
+#define RRTO_CONFIG_FIELD_UINT uint64_t
+#define RRTO_CONFIG_FIELD_BOOL bool
+    RRTO_CONFIG_LIST(X)
+#undef X
+};
+
+/* The process's configuration, read from the environment at the first call. Never NULL. Any thread. */
+const struct rrto_config *rrto_config_get(void);
+/* Whether a name stands in the comma-separated RRTO_DISABLE / RRTO_ENABLE. */
+bool rrto_config_disabled(const char *name);
+bool rrto_config_enabled(const char *name);
+/* Calls fn for each row, in order: name, type name, default, help. */
+void rrto_config_each(void (*fn)(void *arg, const char *name, const char *type, const char *def, const char *help), void *arg);
+
+#endif

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Little-endian packing into an rrto_buf, and a decoder whose failure is sticky: a failed read gives zeroes and everything
+ * after it is a no-op, so that callers check once, at the end. */
+#ifndef RRTO_CODEC_CODEC_H
+#define RRTO_CODEC_CODEC_H
+
+#include "base/buf.h"
+
+#include <string.h>
+
+struct rrto_dec {
+    const uint8_t *start, *at, *end;
+    bool failed;
+};
+
+static inline void rrto_dec_init(struct rrto_dec *dec, const void *data, size_t n)
+{
+    dec->start = dec->at = data;
+    dec->end = dec->at + n;
+    dec->failed = false;
+}
+
+/* The next n bytes in place, or NULL (and failed). */
+static inline const void *rrto_get_bytes(struct rrto_dec *dec, size_t n)
+{
+    if (dec->failed || (size_t)(dec->end - dec->at) < n) {
+        dec->failed = true;
+        return NULL;
+    }
+    const void *at = dec->at;
+    dec->at += n;
+    return at;
+}
+
+/* Both supported byte orders are little-endian (x86-64, aarch64): memcpy is the encoding. */
+#define RRTO_CODEC_SCALAR(suffix, type)                                                                                \
+    static inline void rrto_put_##suffix(struct rrto_buf *buf, type value)                                             \
+    {                                                                                                                  \
+        rrto_buf_put(buf, &value, sizeof value);                                                                       \
+    }                                                                                                                  \
+    static inline type rrto_get_##suffix(struct rrto_dec *dec)                                                         \
+    {                                                                                                                  \
+        type value = 0;                                                                                                \
+        const void *at = rrto_get_bytes(dec, sizeof value);                                                            \
+        if (at)                                                                                                        \
+            memcpy(&value, at, sizeof value);                                                                          \
+        return value;                                                                                                  \
+    }
+RRTO_CODEC_SCALAR(u8, uint8_t)
+RRTO_CODEC_SCALAR(u16, uint16_t)
+RRTO_CODEC_SCALAR(u32, uint32_t)
+RRTO_CODEC_SCALAR(u64, uint64_t)
+RRTO_CODEC_SCALAR(i32, int32_t)
+RRTO_CODEC_SCALAR(i64, int64_t)
+RRTO_CODEC_SCALAR(f32, float)
+RRTO_CODEC_SCALAR(f64, double)
+
+/* LEB128, at most 10 bytes. */
+void rrto_put_varint(struct rrto_buf *buf, uint64_t value);
+uint64_t rrto_get_varint(struct rrto_dec *dec);
+
+/* u32 count, zero padding to a multiple of 8 from the start of the op, then count * element_bytes bytes. base: offset of the op's
+ * start in buf. The reader requires zero padding, and count * element_bytes within the input. */
+void rrto_put_array(struct rrto_buf *buf, size_t base, const void *data, uint32_t count, size_t element_bytes);
+const void *rrto_get_array(struct rrto_dec *dec, size_t element_bytes, uint32_t *ret_count);
+
+enum { RRTO_OP_HEADER_BYTES = 8, RRTO_OP_MAX_BYTES = 1 << 20 };
+
+/* Attributes of an op, from its description. */
+enum rrto_op_flags {
+    RRTO_OP_DEVICE = 1 << 0,
+    RRTO_OP_SYNC = 1 << 1,
+    RRTO_OP_CHECKED = 1 << 2,
+    RRTO_OP_MEMO = 1 << 3,
+    RRTO_OP_INFALLIBLE = 1 << 4,
+    RRTO_OP_INVISIBLE = 1 << 5,
+    RRTO_OP_UP = 1 << 6,
+    RRTO_OP_DOWN = 1 << 7,
+    RRTO_OP_ELIDABLE = 1 << 8,
+    RRTO_OP_PLAIN = 1 << 9, /* generated, not hand-written */
+};
+
+struct rrto_op_info {
+    const char *name, *library;
+    uint32_t flags;
+    int32_t stream_offset; /* where the u32 stream id stands in the op's bytes (header included), or -1 */
+    int32_t size_offset;   /* where the u64 n_bytes of an up/down payload stands, or -1 */
+    uint32_t n_fixed_bytes;
+};
+
+struct rrto_op_header {
+    uint16_t number, zero;
+    uint32_t n_bytes; /* that follow the header */
+};
+
+#endif
