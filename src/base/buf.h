@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A growing byte buffer with a stated maximum. A failed growth is sticky: later puts do nothing and `failed` stays set. */
+/* A growing byte buffer with a stated maximum. A failed growth is sticky: later puts do nothing and `failed` stays set.
+ */
 #ifndef RRTO_BASE_BUF_H
 #define RRTO_BASE_BUF_H
 

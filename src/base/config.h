@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The environment: one table (name, default, type, help). Parser, --help, man page, docs/environment.md and the warning about
- * unknown RRTO_* names all come from it. */
+/* The environment: one table (name, default, type, help). Parser, --help, man page, docs/environment.md and the warning
+ * about unknown RRTO_* names all come from it. */
 #ifndef RRTO_BASE_CONFIG_H
 #define RRTO_BASE_CONFIG_H
 
@@ -8,7 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* X(field, "NAME", type, default, "help"); type is STRING (const char *), BOOL, UINT (uint64_t) or LIST (comma separated names) */
+/* X(field, "NAME", type, default, "help"); type is STRING (const char *), BOOL, UINT (uint64_t) or LIST (comma
+ * separated names) */
 #define RRTO_CONFIG_LIST(X)                                                                                            \
     X(server, "RRTO_SERVER", STRING, "", "where rrtod listens: HOST:PORT or unix:PATH")                                \
     X(mode, "RRTO_MODE", STRING, "replay", "plain, percall, percall-device, async or replay")                          \
@@ -41,6 +42,7 @@ const struct rrto_config *rrto_config_get(void);
 bool rrto_config_disabled(const char *name);
 bool rrto_config_enabled(const char *name);
 /* Calls fn for each row, in order: name, type name, default, help. */
-void rrto_config_each(void (*fn)(void *arg, const char *name, const char *type, const char *def, const char *help), void *arg);
+void rrto_config_each(void (*fn)(void *arg, const char *name, const char *type, const char *def, const char *help),
+                      void *arg);
 
 #endif

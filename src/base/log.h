@@ -8,7 +8,8 @@
 
 enum rrto_log_level { RRTO_LOG_ERROR, RRTO_LOG_WARN, RRTO_LOG_INFO, RRTO_LOG_DEBUG };
 
-/* printf subset: %s %d %u %ld %lu %zu %x %lx %llu %lld %c %p %%, with width and zero padding. At most 1000 bytes a line. */
+/* printf subset: %s %d %u %ld %lu %zu %x %lx %llu %lld %c %p %%, with width and zero padding. At most 1000 bytes a
+ * line. */
 void rrto_log(enum rrto_log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 bool rrto_log_enabled(enum rrto_log_level level);
 void rrto_log_set_level(enum rrto_log_level level);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Best-fit, lowest-address allocator over one address range. It depends on call order only, never on timing or on the memory
- * behind the addresses (which it never touches). Not locked. */
+/* Best-fit, lowest-address allocator over one address range. It depends on call order only, never on timing or on the
+ * memory behind the addresses (which it never touches). Not locked. */
 #ifndef RRTO_BASE_RANGE_H
 #define RRTO_BASE_RANGE_H
 

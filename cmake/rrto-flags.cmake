@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+# Compiler flags: the language, the warnings, the build types and the sanitizers.
+set(CMAKE_C_STANDARD 11)
+set(CMAKE_C_STANDARD_REQUIRED ON)
+set(CMAKE_C_EXTENSIONS ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_C_VISIBILITY_PRESET hidden)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+
+if(NOT CMAKE_BUILD_TYPE)
+    set(CMAKE_BUILD_TYPE RelWithDebInfo CACHE STRING "Build type" FORCE)
+endif()
+# Contracts (assert) stay on in every build type: no NDEBUG anywhere.
+set(CMAKE_C_FLAGS_RELWITHDEBINFO "-O2 -g")
+set(CMAKE_C_FLAGS_RELEASE "-O2")
+set(CMAKE_C_FLAGS_DEBUG "-O1 -g")
+
+# One _GNU_SOURCE for everybody; the empty value agrees with a plain `#define _GNU_SOURCE`.
+add_compile_options(-D_GNU_SOURCE=)
+add_compile_options($<$<COMPILE_LANGUAGE:C>:-Wall> $<$<COMPILE_LANGUAGE:C>:-Wextra> $<$<COMPILE_LANGUAGE:C>:-Wshadow>
+                    $<$<COMPILE_LANGUAGE:C>:-Wconversion> $<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes>
+                    $<$<COMPILE_LANGUAGE:C>:-Wvla> $<$<COMPILE_LANGUAGE:C>:-fno-strict-aliasing>)
+# Paths in assertions and debug information are relative to the tree: builds of two clones are alike.
+add_compile_options(-ffile-prefix-map=${CMAKE_SOURCE_DIR}/=)
+
+option(RRTO_WERROR "Warnings are errors" OFF)
+if(RRTO_WERROR)
+    add_compile_options(-Werror)
+endif()
+
+# RRTO_SANITIZE: what -fsanitize= gets, for example address,undefined or thread.
+set(RRTO_SANITIZE "" CACHE STRING "Sanitizers for everything, for example address,undefined")
+if(RRTO_SANITIZE)
+    add_compile_options(-fsanitize=${RRTO_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+    add_link_options(-fsanitize=${RRTO_SANITIZE})
+endif()
+
+# RRTO_FUZZER (clang): coverage in everything; the targets in tests/fuzz link libFuzzer.
+option(RRTO_FUZZER "Build the fuzz targets with libFuzzer (clang only)" OFF)
+if(RRTO_FUZZER)
+    add_compile_options(-fsanitize=fuzzer-no-link)
+    add_link_options(-fsanitize=fuzzer-no-link)
+endif()
