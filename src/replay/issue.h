@@ -1,29 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* issue(): where every front end ends. It alone knows modes, prediction, elision, memoised answers and checked ops; a front end
- * hands over the canonical bytes of one op and learns a status. */
+/* issue(): where every front end ends. It alone knows modes, prediction, elision, memoised answers and checked ops; a
+ * front end hands over the canonical bytes of one op and learns a status. */
 #ifndef RRTO_REPLAY_ISSUE_H
 #define RRTO_REPLAY_ISSUE_H
 
 #include "base/buf.h"
 
 struct rrto_issue_extra {
-    const void *up; /* payload to the server, `n_bytes` of the op; read (snapshotted) before issue returns */
-    void *down;     /* where the payload of a `down` op goes */
-    bool wait;      /* block until the op has completed (pageable D2H ...) */
+    const void *up;         /* payload to the server, `n_bytes` of the op; read (snapshotted) before issue returns */
+    void *down;             /* where the payload of a `down` op goes */
+    bool wait;              /* block until the op has completed (pageable D2H ...) */
     struct rrto_buf *reply; /* reply fields of a waiting op; cleared first; may be NULL */
     uint64_t *ret_position; /* the op's place in the log, written when it was issued; may be NULL */
 };
 
-/* Issues one op. bytes: the canonical encoding, header included, 8-aligned, lent for the call. Returns the vendor's status (0 = success;
- * for an op that did not wait always 0), or RRTO_LOST when the session has a sticky error (see rrto_session_error). Takes the issue lock;
- * waits, if at all, without it. Any thread. `extra` may be NULL. Connects at the first call. */
+/* Issues one op. bytes: the canonical encoding, header included, 8-aligned, lent for the call. Returns the vendor's
+ * status (0 = success; for an op that did not wait always 0), or RRTO_LOST when the session has a sticky error (see
+ * rrto_session_error). Takes the issue lock; waits, if at all, without it. Any thread. `extra` may be NULL. Connects at
+ * the first call. */
 int32_t rrto_issue(const uint8_t *bytes, size_t n_bytes, const struct rrto_issue_extra *extra);
 
 /* A per-thread scratch buffer for packing one op; cleared. */
 struct rrto_buf *rrto_issue_scratch(void);
 
-/* Whether everything up to and including position has completed on the device and is visible here (D2H bytes included), as far as this
- * side knows. Flushes, and after about 1 ms of polling asks the server. Counts no round trip unless it blocks. */
+/* Whether everything up to and including position has completed on the device and is visible here (D2H bytes included),
+ * as far as this side knows. Flushes, and after about 1 ms of polling asks the server. Counts no round trip unless it
+ * blocks. */
 bool rrto_issue_poll(uint64_t position);
 /* Blocks until position has completed. Returns 0, a vendor status, or RRTO_LOST. */
 int32_t rrto_issue_wait(uint64_t position);
@@ -32,8 +34,8 @@ void rrto_issue_drain(const void *host, size_t n);
 /* Sends what is pending. */
 void rrto_issue_flush(void);
 
-/* The entry and the exit of every API call (generated code calls these): counts the call, keeps errno, samples its time, and in
- * percall mode makes the exchange for calls that did not cross the link themselves. */
+/* The entry and the exit of every API call (generated code calls these): counts the call, keeps errno, samples its
+ * time, and in percall mode makes the exchange for calls that did not cross the link themselves. */
 struct rrto_call_frame {
     uint64_t start_ns; /* 0: not sampled */
     uint64_t round_trips;
@@ -47,7 +49,8 @@ void rrto_call_end(struct rrto_call_frame *frame);
 /* Logs an unsupported call once, counts it. */
 void rrto_call_unsupported(uint16_t call);
 
-/* What the server said at the start of the session. Connects if needed; NULL when that failed (the error is sticky then). */
+/* What the server said at the start of the session. Connects if needed; NULL when that failed (the error is sticky
+ * then). */
 struct rrto_device_info {
     char name[256];
     uint8_t uuid[16];
@@ -56,14 +59,15 @@ struct rrto_device_info {
     int32_t driver_version;
     uint64_t cublas_version, cublaslt_version, cudnn_version;
     uint64_t arena_base, arena_bytes;
-    uint64_t fingerprint;    /* GPU, driver, library builds */
+    uint64_t fingerprint; /* GPU, driver, library builds */
     bool soft;
 };
 const struct rrto_device_info *rrto_session_device(void);
 /* The device, without connecting: NULL when no session is open. */
 bool rrto_session_open(void);
 
-/* The sticky error; false when there is none. code is the vendor's status at the op that failed, or 0 for transport trouble. */
+/* The sticky error; false when there is none. code is the vendor's status at the op that failed, or 0 for transport
+ * trouble. */
 struct rrto_session_error {
     const char *library; /* "cuda" (driver), "cublas", "cublaslt", "cudnn", or "" for transport trouble */
     int32_t code;

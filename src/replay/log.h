@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The log: the canonical bytes of the most recent ops, in the one order of the session. Client and server each keep one
+ * of the same size and append the same ops, so a position is valid on both sides or on neither (docs/wire.md, "The
+ * log"). Not locked. */
+#ifndef RRTO_REPLAY_LOG_H
+#define RRTO_REPLAY_LOG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { RRTO_LOG_MIN_BYTES = 4096, RRTO_LOG_BYTES_PER_OP = 64 };
+#define RRTO_LOG_MAX_BYTES ((uint64_t)1 << 32)
+
+struct rrto_log {
+    uint8_t *ring;
+    struct rrto_log_entry *entries;
+    uint64_t capacity;     /* bytes of the ring, a multiple of 64 */
+    uint64_t max_ops;      /* capacity / RRTO_LOG_BYTES_PER_OP, rounded down to a power of two */
+    uint64_t head, oldest; /* positions: the next op's, and the oldest kept op's (head when none is kept) */
+    uint64_t at;           /* where the next op goes in the ring */
+};
+
+/* log_bytes is rounded down to a multiple of 64. RRTO_INVALID outside [RRTO_LOG_MIN_BYTES, RRTO_LOG_MAX_BYTES],
+ * RRTO_NO_MEMORY. The memory is reserved at once and becomes resident as it is used. */
+int rrto_log_init(struct rrto_log *log, uint64_t log_bytes);
+void rrto_log_fini(struct rrto_log *log); /* accepts a zeroed log */
+/* Appends an op and returns its position. Drops the oldest ops as the drop rule says; an op that is larger than the
+ * ring empties it and is not kept. `op` must not point into the ring. */
+uint64_t rrto_log_append(struct rrto_log *log, const void *op, size_t n_bytes);
+/* The op at position, 8-aligned, valid until it is dropped; NULL when it is not kept. */
+const uint8_t *rrto_log_get(const struct rrto_log *log, uint64_t position, size_t *ret_n_bytes);
+
+#endif

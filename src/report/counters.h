@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The counters of one process: a fixed layout that lives in a mapped file RRTO_RUN_DIR/client-<pid>.counters (or in
+ * plain memory without a run folder), so that they survive however the process ends. src/replay writes them, src/report
+ * and rrto read them. Written under the issue lock, except `calls`, `call_ns`, `blocked_ns` and `unsupported` (relaxed
+ * atomics, any thread). Little-endian, own machine only. */
+#ifndef RRTO_REPORT_COUNTERS_H
+#define RRTO_REPORT_COUNTERS_H
+
+#include "base/hist.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    RRTO_COUNTERS_VERSION = 1,
+    RRTO_COUNTERS_N_LAST = 10,
+    RRTO_COUNTERS_N_SEQUENCES = 16,
+    RRTO_COUNTERS_N_UNSUPPORTED = 64,
+};
+#define RRTO_COUNTERS_MAGIC UINT64_C(0x53544e434f545252) /* "RRTOCNTS" */
+
+/* What one inference cost. */
+struct rrto_counters_inference {
+    uint64_t start_ns, end_ns; /* CLOCK_MONOTONIC: its first op issued; the result wait that ended it returned */
+    uint64_t calls;
+    uint64_t ops, ops_literal, ops_predicted, ops_patched;
+    uint64_t round_trips;
+    uint64_t bytes_up, bytes_down;
+    uint64_t payload_up, payload_down;
+    uint64_t op_bytes_up; /* bytes_up - payload_up */
+    uint64_t frames_up;
+    uint64_t changed_bytes; /* that differ from the predicted ops */
+    uint64_t blocked_ns;
+};
+
+struct rrto_counters_sequence {
+    uint64_t id; /* fingerprint; 0: unused row */
+    uint64_t ops;
+    uint64_t first_inference; /* 0 = the first */
+    uint64_t hits;            /* complete repetitions */
+    uint64_t deviations;      /* the application left it although it had repeated before */
+};
+
+struct rrto_counters {
+    uint64_t magic;
+    uint32_t version, n_bytes; /* of this struct */
+    uint32_t pid;
+    int32_t session_status; /* 0, or an rrto_status: why there is no session (any more) */
+    char mode[16], server[256], device[256], compute[32], program[64];
+    char error[256];      /* the sticky error's text, or "" */
+    uint64_t link_rtt_ns; /* smallest wait for an answer that carries no device work, 0 = not measured */
+
+    /* phases, CLOCK_MONOTONIC: the library's first call, session open, first inference ended, the last update */
+    uint64_t started_ns, connected_ns, first_inference_ns, updated_ns;
+
+    uint64_t calls; /* API calls, nested ones not counted */
+    uint64_t ops, ops_literal, ops_predicted, ops_patched;
+    uint64_t ops_elided, ops_memoised; /* answered here: not part of ops */
+    uint64_t round_trips, blocked_ns;
+    uint64_t bytes_up, bytes_down; /* everything after the fixed-size hello, before TLS and TCP */
+    uint64_t payload_up, payload_down;
+    uint64_t frames_up, changed_bytes, deviations, reconnects;
+
+    uint64_t inferences;                 /* closed ones: see rrto_counters_close_last */
+    uint64_t first_replayed_inference;   /* + 1; 0 = none so far */
+    struct rrto_counters_inference base; /* totals when the present inference began (start_ns: its start) */
+    uint64_t result_wait_ns; /* when the last result wait returned; 0: none since the present inference began */
+    struct rrto_counters_inference result;                     /* totals when that wait returned */
+    struct rrto_counters_inference first;                      /* the first inference, start-up included */
+    struct rrto_counters_inference last[RRTO_COUNTERS_N_LAST]; /* inference i stands at i % N */
+
+    struct rrto_counters_sequence sequences[RRTO_COUNTERS_N_SEQUENCES];
+    struct {
+        char name[64]; /* "": unused */
+        uint64_t count;
+    } unsupported[RRTO_COUNTERS_N_UNSUPPORTED];
+    struct rrto_hist call_ns; /* API calls by duration, one in 64 sampled */
+};
+
+/* Fills in the constant head. The memory is zeroed. */
+void rrto_counters_init(struct rrto_counters *counters);
+/* Checks what a file held. */
+bool rrto_counters_valid(const void *data, size_t n);
+/* The totals as they are now, as an inference that began at the start of the process. */
+void rrto_counters_totals(const struct rrto_counters *counters, struct rrto_counters_inference *ret_totals);
+/* A launch or an H2D is about to be issued: if a result wait came before it, that wait ended an inference. Returns true
+ * when it did. What came after that wait belongs to the new inference. */
+bool rrto_counters_next_inference(struct rrto_counters *counters, uint64_t now_ns);
+/* The application has been blocked on a D2H, which has arrived. */
+void rrto_counters_result(struct rrto_counters *counters, uint64_t now_ns);
+/* For a reader, on its copy, once the process has ended: closes the inference whose result wait was the last one. */
+void rrto_counters_close_last(struct rrto_counters *counters);
+/* Median over the last inferences (at most 10) of the u64 field at `offset` in struct rrto_counters_inference; for an
+ * even number the lower one of the middle two. 0 when there is none. */
+uint64_t rrto_counters_median(const struct rrto_counters *counters, size_t offset);
+#define RRTO_COUNTERS_MEDIAN(counters, field)                                                                          \
+    rrto_counters_median(counters, offsetof(struct rrto_counters_inference, field))
+
+/* Counts an unsupported call; returns true the first time (then log it). When the table is full: counted in the last
+ * row, "other". */
+bool rrto_counters_unsupported(struct rrto_counters *counters, const char *name);
+
+#endif
