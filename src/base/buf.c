@@ -28,8 +28,10 @@ uint8_t *rrto_buf_reserve(struct rrto_buf *buf, size_t n)
     }
     size_t wanted = buf->size + n;
     size_t capacity = buf->capacity > 32 ? buf->capacity : 64;
-    while (capacity < wanted)
-        capacity = capacity > buf->max / 2 ? (buf->max > wanted ? buf->max : wanted) : capacity * 2;
+    while (capacity < wanted && capacity <= buf->max / 2)
+        capacity *= 2;
+    if (capacity < wanted || capacity > buf->max)
+        capacity = buf->max;
     uint8_t *data = realloc(buf->data, capacity); /* malloc aligns to 16 on the machines we support */
     if (!data) {
         buf->failed = true;

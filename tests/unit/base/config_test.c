@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The configuration is read once per process, so each case runs in a child. */
+#include "base/config.h"
+
+#include "../test.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Runs check in a child with this environment only; returns its stderr; check's false becomes a failure. */
+static const char *with_environment(char **environment, bool (*check)(void))
+{
+    static char text[4096];
+    int fds[2];
+    assert_int_equal(pipe(fds), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        dup2(fds[1], STDERR_FILENO);
+        close(fds[0]);
+        environ = environment;
+        _exit(!check());
+    }
+    close(fds[1]);
+    size_t n = 0;
+    ssize_t got;
+    while ((got = read(fds[0], text + n, sizeof text - 1 - n)) > 0)
+        n += (size_t)got;
+    text[n] = '\0';
+    close(fds[0]);
+    int status;
+    waitpid(pid, &status, 0);
+    assert_int_equal(status, 0);
+    return text;
+}
+
+static bool has_defaults(void)
+{
+    const struct rrto_config *config = rrto_config_get();
+    return config == rrto_config_get() && !*config->server && config->frame_bytes == 1048576 &&
+           config->connect_timeout_ms == 5000 && !rrto_config_disabled("memo") && !rrto_config_enabled("lazysync");
+}
+
+static bool has_values(void)
+{
+    const struct rrto_config *config = rrto_config_get();
+    return strcmp(config->server, "unix:/x") == 0 && config->log_bytes == 65536 && rrto_config_disabled("memo") &&
+           rrto_config_disabled("patch") && !rrto_config_disabled("me") && !rrto_config_disabled("memory") &&
+           rrto_config_enabled("lazysync");
+}
+
+static bool survives_its_environment(void)
+{
+    char value[] = "RRTO_SERVER=first";
+    char *environment[] = {value, NULL};
+    environ = environment;
+    const struct rrto_config *config = rrto_config_get();
+    memset(value, 'x', sizeof value - 1);
+    return strcmp(config->server, "first") == 0;
+}
+
+static void the_table_rules(void **state)
+{
+    (void)state;
+    char *nothing[] = {NULL};
+    assert_string_equal(with_environment(nothing, has_defaults), "");
+    char *all[] = {"RRTO_SERVER=unix:/x", "RRTO_LOG_BYTES=65536", "RRTO_DISABLE=memo,patch", "RRTO_ENABLE=lazysync",
+                   NULL};
+    assert_string_equal(with_environment(all, has_values), "");
+    with_environment(nothing, survives_its_environment);
+}
+
+static void mistakes_are_named(void **state)
+{
+    (void)state;
+    char *spelling[] = {"RRTO_SERVR=x", "PATH=/bin", NULL};
+    assert_string_equal(with_environment(spelling, has_defaults),
+                        "rrto: warn: unknown variable RRTO_SERVR; did you mean RRTO_SERVER?\n");
+    char *far_off[] = {"RRTO_SOMETHING_ELSE=x", NULL};
+    assert_string_equal(with_environment(far_off, has_defaults),
+                        "rrto: warn: unknown variable RRTO_SOMETHING_ELSE (see docs/environment.md)\n");
+    char *number[] = {"RRTO_FRAME_BYTES=12k", NULL};
+    assert_string_equal(with_environment(number, has_defaults),
+                        "rrto: warn: RRTO_FRAME_BYTES=12k is not a valid UINT: taking the default\n");
+    char *overflow[] = {"RRTO_FRAME_BYTES=99999999999999999999999", NULL};
+    assert_string_not_equal(with_environment(overflow, has_defaults), "");
+}
+
+static void count(void *arg, const char *name, const char *type, const char *def, const char *help)
+{
+    assert_int_equal(strncmp(name, "RRTO_", 5), 0);
+    assert_true(*type && def && *help);
+    ++*(int *)arg;
+}
+
+static void the_table_is_walked(void **state)
+{
+    (void)state;
+    int n = 0;
+    rrto_config_each(count, &n);
+    assert_true(n >= 14);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_table_rules),
+        cmocka_unit_test(mistakes_are_named),
+        cmocka_unit_test(the_table_is_walked),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
