@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The ring of past ops. The drop rule is part of the wire (docs/wire.md): change both, and the protocol version, together. */
+#include "replay/log.h"
+
+#include "base/status.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+struct rrto_log_entry {
+    uint32_t offset8; /* in units of 8 bytes */
+    uint32_t n_bytes;
+};
+
+static void *reserve(uint64_t n)
+{
+    void *at = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return at == MAP_FAILED ? NULL : at;
+}
+
+int rrto_log_init(struct rrto_log *log, uint64_t log_bytes)
+{
+    memset(log, 0, sizeof *log);
+    log_bytes &= ~(uint64_t)63;
+    if (log_bytes < RRTO_LOG_MIN_BYTES || log_bytes > RRTO_LOG_MAX_BYTES)
+        return RRTO_INVALID;
+    log->capacity = log_bytes;
+    log->max_ops = 1;
+    while (log->max_ops * 2 <= log_bytes / RRTO_LOG_BYTES_PER_OP)
+        log->max_ops *= 2;
+    log->ring = reserve(log->capacity);
+    log->entries = reserve(log->max_ops * sizeof *log->entries);
+    if (log->ring && log->entries)
+        return RRTO_OK;
+    rrto_log_fini(log);
+    return RRTO_NO_MEMORY;
+}
+
+void rrto_log_fini(struct rrto_log *log)
+{
+    if (log->ring)
+        munmap(log->ring, log->capacity);
+    if (log->entries)
+        munmap(log->entries, log->max_ops * sizeof *log->entries);
+    memset(log, 0, sizeof *log);
+}
+
+static inline struct rrto_log_entry *entry(const struct rrto_log *log, uint64_t position)
+{
+    return &log->entries[position & (log->max_ops - 1)];
+}
+
+/* Drops the ops of the previous lap that begin in [from, to): the oldest ones, because the ring is in order. */
+static void drop(struct rrto_log *log, uint64_t from, uint64_t to)
+{
+    while (log->oldest < log->head) {
+        uint64_t offset = (uint64_t)entry(log, log->oldest)->offset8 * 8;
+        if (offset < from || offset >= to)
+            return;
+        log->oldest++;
+    }
+}
+
+uint64_t rrto_log_append(struct rrto_log *log, const void *op, size_t n_bytes)
+{
+    uint64_t room = n_bytes ? (n_bytes + 7) & ~(uint64_t)7 : 8;
+    uint64_t position = log->head;
+    if (room > log->capacity) {
+        log->oldest = log->head = position + 1;
+        log->at = 0;
+        return position;
+    }
+    if (log->at + room > log->capacity) {
+        drop(log, log->at, log->capacity);
+        log->at = 0;
+    }
+    drop(log, log->at, log->at + room);
+    if (log->head - log->oldest == log->max_ops)
+        log->oldest++;
+    memcpy(log->ring + log->at, op, n_bytes);
+    *entry(log, position) = (struct rrto_log_entry){(uint32_t)(log->at / 8), (uint32_t)n_bytes};
+    log->at += room;
+    log->head++;
+    return position;
+}
+
+const uint8_t *rrto_log_get(const struct rrto_log *log, uint64_t position, size_t *ret_n_bytes)
+{
+    if (position < log->oldest || position >= log->head)
+        return NULL;
+    const struct rrto_log_entry *e = entry(log, position);
+    *ret_n_bytes = e->n_bytes;
+    return log->ring + (uint64_t)e->offset8 * 8;
+}
