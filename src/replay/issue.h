@@ -27,6 +27,9 @@ struct rrto_buf *rrto_issue_scratch(void);
  * as far as this side knows. Flushes, and after about 1 ms of polling asks the server. Counts no round trip unless it
  * blocks. */
 bool rrto_issue_poll(uint64_t position);
+/* The position of the newest op that was issued on this stream (an op whose description names no stream counts for all of them); false when
+ * there is none. What a stream query polls. */
+bool rrto_issue_stream_position(uint32_t stream, uint64_t *ret_position);
 /* Blocks until position has completed. Returns 0, a vendor status, or RRTO_LOST. */
 int32_t rrto_issue_wait(uint64_t position);
 /* Blocks until pending `down` payloads into [host, host + n) have arrived (free, unregister). */
