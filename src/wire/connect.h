@@ -9,8 +9,8 @@
 
 enum { RRTO_WIRE_DEFAULT_PORT = 14833 };
 
-/* A server's name, taken apart: "unix:PATH", "HOST:PORT", "HOST" (default port), "[IPV6]:PORT", "fd:N" (an inherited, connected
- * socket). */
+/* A server's name, taken apart: "unix:PATH", "HOST:PORT", "HOST" (default port), "[IPV6]:PORT", "fd:N" (an inherited,
+ * connected socket). */
 struct rrto_address {
     enum { RRTO_ADDRESS_UNIX, RRTO_ADDRESS_TCP, RRTO_ADDRESS_FD } kind;
     char host[256]; /* host, or the path */
@@ -24,9 +24,10 @@ void rrto_address_print(const struct rrto_address *address, char *out, size_t n_
 /* Fills a socket address for a unix path. RRTO_TOO_LARGE when the path does not fit. */
 int rrto_address_unix(const char *path, struct sockaddr_storage *ret_address, socklen_t *ret_n);
 
-/* Connects and makes the 64-byte hello: on success the worker waits for the Hello control message (control.h) on *ret_conn. Blocks for at
- * most timeout_ms, name resolution excepted. Not reached, refused, other version: an rrto_status, and one sentence with cause and fix in
- * ret_why. A server that cannot be reached is not tried again. flags: enum rrto_hello_flags. Any thread. */
+/* Connects and makes the 64-byte hello: on success the worker waits for the Hello control message (control.h) on
+ * *ret_conn. Blocks for at most timeout_ms, name resolution excepted. Not reached, refused, other version: an
+ * rrto_status, and one sentence with cause and fix in ret_why. A server that cannot be reached is not tried again.
+ * flags: enum rrto_hello_flags. Any thread. */
 int rrto_wire_connect(const char *server, int timeout_ms, uint32_t flags, struct rrto_conn *ret_conn, char *ret_why,
                       size_t n_why);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Control messages as C structs: the only place outside src/wire/control.c that knows their content. Encoded as protobuf (control.proto). */
+/* Control messages as C structs: the only place outside src/wire/control.c that knows their content. Encoded as
+ * protobuf (control.proto). */
 #ifndef RRTO_WIRE_CONTROL_H
 #define RRTO_WIRE_CONTROL_H
 
@@ -65,7 +66,8 @@ int rrto_control_decode(const void *data, size_t n, struct rrto_control *ret_con
 int rrto_control_send(struct rrto_conn *conn, const struct rrto_control *control, int timeout_ms);
 int rrto_control_receive(struct rrto_conn *conn, struct rrto_control *ret_control, int timeout_ms);
 
-/* The client's side: sends hello, waits for the welcome. A refusal becomes its status, and its sentence stands in ret_why. */
+/* The client's side: sends hello, waits for the welcome. A refusal becomes its status, and its sentence stands in
+ * ret_why. */
 int rrto_control_open(struct rrto_conn *conn, const struct rrto_control_hello *hello, int timeout_ms,
                       struct rrto_control_welcome *ret_welcome, char *ret_why, size_t n_why);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The fixed-size hello, chunk headers and the fixed heads of chunk payloads, as docs/wire.md lays them out. Encoders write into memory of
- * the caller; decoders check everything and write their results on success only. No allocation, any thread. */
+/* The fixed-size hello, chunk headers and the fixed heads of chunk payloads, as docs/wire.md lays them out. Encoders
+ * write into memory of the caller; decoders check everything and write their results on success only. No allocation,
+ * any thread. */
 #ifndef RRTO_WIRE_FRAME_H
 #define RRTO_WIRE_FRAME_H
 
@@ -57,7 +58,8 @@ struct rrto_chunk {
     uint8_t type, flags;
 };
 void rrto_chunk_encode(uint8_t out[RRTO_CHUNK_HEADER_BYTES], const struct rrto_chunk *chunk);
-/* RRTO_PROTOCOL: unknown type or flag, non-zero padding, a payload shorter than the fixed head of its type; RRTO_TOO_LARGE. */
+/* RRTO_PROTOCOL: unknown type or flag, non-zero padding, a payload shorter than the fixed head of its type;
+ * RRTO_TOO_LARGE. */
 int rrto_chunk_decode(const uint8_t in[RRTO_CHUNK_HEADER_BYTES], struct rrto_chunk *ret_chunk);
 
 /* The library that a status belongs to, in REPLY and ERROR. */
