@@ -3,7 +3,7 @@
 
 import os
 
-from .model import ApiError, BASIC, Field, Op, OP_FLAGS, OP_HEADER_BYTES
+from .model import ApiError, Field, Op, OP_FLAGS
 
 OP_LIBRARIES = {"driver": "cuda", "cudart": "cuda", "ops": "cuda"}
 
@@ -91,7 +91,7 @@ def lower_param(api, call, param, fields, replies):
         if param.annotation == "in":
             fields.append(Field(name, "array", element=scalar, param=param))
         elif param.expression:
-            replies.append(Field(name, "array", element=scalar, param=param))
+            raise place.error(f"'{name}': a plain call's '[out]' is one value, longer outputs are for custom ops")
         else:
             replies.append(Field(name, scalar, param=param))
 
@@ -192,11 +192,3 @@ def lower_all(api, lock_path, update=False):
                 if function not in api.prototypes:
                     raise place.error(f"no call '{function}' is described")
     number_ops(api, lock_path, update)
-
-
-def n_header():
-    return OP_HEADER_BYTES
-
-
-def wire_of(ctype):
-    return BASIC.get(ctype)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which files are generated, from what."""
 
-from . import headers
+from . import client, headers, ops, server
 
 
 def generate(api):
@@ -11,4 +11,18 @@ def generate(api):
         if description.statements:
             name, text = headers.header(api, description)
             files[name] = text
+    files["ops.h"] = ops.ops_h(api)
+    files["ops.c"] = ops.ops_c(api)
+    for description in client.served(api):
+        name, text = client.client_c(api, description)
+        files[name] = text
+    files["client_bodies.h"] = client.bodies_h(api)
+    files["client_entries.c"] = client.entries_c(api)
+    files["issue_ops.h"] = client.issue_h(api)
+    files["calls.h"] = client.calls_h(api)
+    files["calls.c"] = client.calls_c(api)
+    files["vendor.h"] = server.vendor_h(api)
+    files["vendor.c"] = server.vendor_c(api)
+    files["server_bodies.h"] = server.bodies_h(api)
+    files["server_dispatch.c"] = server.dispatch_c(api)
     return files

@@ -262,11 +262,11 @@ def parse_library(place, text, fallback):
         name, equals, value = word.partition("=")
         if word == "results":
             results = True
-        elif equals and name in ("ok", "unsupported", "lost", "forked", "exiting", "invalid") and re.match(r"-?\d+$", value):
+        elif equals and name in ("ok", "unsupported", "lost", "forked", "exiting", "invalid", "value") and re.match(r"-?\d+$", value):
             codes[name] = int(value)
         else:
             raise place.error(f"unknown status '{word}'")
-    needed = ("ok", "unsupported") if fallback else ("ok", "unsupported", "lost", "forked", "exiting", "invalid")
+    needed = ("ok", "unsupported") if fallback else ("ok", "unsupported", "lost", "forked", "exiting", "invalid", "value")
     for name in needed:
         if name not in codes:
             raise place.error(f"library '{match.group(1)}' lacks '{name}='")
