@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: Apache-2.0
+"""rrto link over loopback: bytes exactly, times within generous bounds."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+import unittest
+
+RRTO = os.path.join(os.environ["BUILD_DIR"], "bin", "rrto")
+
+
+def pattern(n):
+    return bytes(i * 7 % 251 for i in range(n))
+
+
+class Link:
+    def __init__(self, target, *options, listen="127.0.0.1:0"):
+        self.process = subprocess.Popen(
+            [RRTO, "link", "--listen", listen, "--to", target, *options], stdout=subprocess.PIPE, text=True
+        )
+        first = self.process.stdout.readline()
+        assert first.startswith("listening on "), first
+        self.address = first.split()[2]
+
+    def connect(self):
+        if self.address.startswith("unix:"):
+            client = socket.socket(socket.AF_UNIX)
+            client.connect(self.address[5:])
+        else:
+            host, port = self.address.rsplit(":", 1)
+            client = socket.create_connection((host, int(port)))
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        client.settimeout(30)
+        return client
+
+    def end(self):
+        self.process.send_signal(signal.SIGTERM)
+        out, _ = self.process.communicate(timeout=10)
+        assert self.process.returncode == 0
+        return json.loads(out) if out.strip() else None
+
+
+def receive(connection, n):
+    data = b""
+    while len(data) < n:
+        more = connection.recv(1 << 20)
+        if not more:
+            break
+        data += more
+    return data
+
+
+class LinkTest(unittest.TestCase):
+    def setUp(self):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener.settimeout(30)
+        self.target = "127.0.0.1:%d" % self.listener.getsockname()[1]
+
+    def tearDown(self):
+        self.listener.close()
+
+    def pair(self, link):
+        client = link.connect()
+        server, _ = self.listener.accept()
+        server.settimeout(30)
+        server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return client, server
+
+    def test_bytes_are_counted_exactly_and_arrive_unchanged(self):
+        link = Link(self.target, "--delay", "1", "--rate", "400")
+        client, server = self.pair(link)
+        up, down = pattern(3_000_001), pattern(70_003)
+        sender = threading.Thread(target=client.sendall, args=(up,))
+        sender.start()
+        self.assertEqual(receive(server, len(up)), up)
+        sender.join()
+        server.sendall(down)
+        self.assertEqual(receive(client, len(down)), down)
+        client.shutdown(socket.SHUT_WR)
+        self.assertEqual(server.recv(1), b"")  # the end of the stream passes too
+        server.sendall(b"after the end of the other direction")
+        self.assertEqual(receive(client, 36), b"after the end of the other direction")
+        server.close()
+        self.assertEqual(client.recv(1), b"")
+        totals = link.end()
+        self.assertEqual(totals["connections"], 1)
+        for key, n in (("up", len(up)), ("down", len(down) + 36)):
+            self.assertEqual(totals["bytes_" + key], n)
+            self.assertEqual(totals["delivered_" + key], n)
+
+    def test_round_trips_take_both_delays(self):
+        link = Link(self.target, "--delay-up", "3", "--delay-down", "7", "--rate", "80")
+        client, server = self.pair(link)
+        times = []
+        for _ in range(30):
+            begin = time.perf_counter()
+            client.sendall(b"x")
+            server.recv(1)
+            server.sendall(b"y")
+            client.recv(1)
+            times.append((time.perf_counter() - begin) * 1e3)
+        link.end()
+        times.sort()
+        print(f"round trip over 3 + 7 ms: min {times[0]:.3f}, median {times[15]:.3f}, max {times[-1]:.3f} ms")
+        self.assertGreaterEqual(times[0], 10.0)
+        self.assertLess(times[15], 14.0)
+
+    def test_the_rate_holds(self):
+        link = Link(self.target, "--delay", "5", "--rate", "80")
+        client, server = self.pair(link)
+        data = pattern(602_112)
+        begin = time.perf_counter()
+        sender = threading.Thread(target=client.sendall, args=(data,))
+        sender.start()
+        self.assertEqual(receive(server, len(data)), data)
+        took = (time.perf_counter() - begin) * 1e3
+        sender.join()
+        link.end()
+        exact = len(data) * 8 / 80e6 * 1e3 + 5
+        print(f"602,112 bytes at 80 Mbit/s and 5 ms: {took:.3f} ms, exact {exact:.3f} ms")
+        self.assertGreaterEqual(took, exact - 0.05)
+        self.assertLess(took, exact * 1.3)
+
+    def test_a_slow_reader_is_felt_by_the_sender(self):
+        link = Link(self.target, "--rate", "8")
+        client, server = self.pair(link)
+        client.setblocking(False)
+        sent = 0
+        deadline = time.monotonic() + 0.3
+        while time.monotonic() < deadline:
+            try:
+                sent += client.send(bytes(65536))
+            except BlockingIOError:
+                time.sleep(0.005)
+        # Socket buffers on the way hold a few megabytes at most; without a bound the link would have taken everything.
+        self.assertLess(sent, 32 << 20)
+        client.close()
+        server.close()
+        link.end()
+
+    def test_connections_share_the_link(self):
+        link = Link(self.target, "--rate", "80")
+        pairs = [self.pair(link) for _ in range(2)]
+        data = pattern(200_000)
+        begin = time.perf_counter()
+        threads = [threading.Thread(target=client.sendall, args=(data,)) for client, _ in pairs]
+        threads += [threading.Thread(target=receive, args=(server, len(data))) for _, server in pairs]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        took = time.perf_counter() - begin
+        self.assertGreaterEqual(took, 2 * len(data) * 8 / 80e6)
+        self.assertEqual(link.end()["bytes_up"], 2 * len(data))
+
+    def test_unix_sockets_on_both_sides_and_a_stats_file(self):
+        with tempfile.TemporaryDirectory() as folder:
+            target = socket.socket(socket.AF_UNIX)
+            target.bind(folder + "/target")
+            target.listen()
+            link = Link(
+                "unix:" + folder + "/target", "--stats", folder + "/stats", listen="unix:" + folder + "/listen"
+            )
+            client = link.connect()
+            server, _ = target.accept()
+            client.sendall(b"hello")
+            self.assertEqual(receive(server, 5), b"hello")
+            self.assertIsNone(link.end())
+            with open(folder + "/stats") as file:
+                self.assertEqual(json.load(file)["bytes_up"], 5)
+            self.assertFalse(os.path.exists(folder + "/listen"))
+            target.close()
+
+    def test_an_unreachable_target_closes_the_connection(self):
+        self.listener.close()
+        link = Link(self.target)
+        client = link.connect()
+        try:
+            self.assertEqual(client.recv(1), b"")
+        except ConnectionResetError:
+            pass
+        link.end()
+
+
+if __name__ == "__main__":
+    unittest.main(warnings="ignore")
