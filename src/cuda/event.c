@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Events: an event remembers where in the log it was last recorded, which is all that a query needs. */
+#include "cuda/error.h"
+#include "cuda/object.h"
+#include "cuda/stream.h"
+#include "gen/issue_ops.h"
+#include "replay/issue.h"
+
+bool rrto_event_id(const void *handle, uint32_t *ret_id)
+{
+    const struct rrto_object *object = rrto_object_check(handle, RRTO_OBJECT_EVENT);
+    if (object)
+        *ret_id = object->id;
+    return object != NULL;
+}
+
+int32_t rrto_event_create(uint32_t flags, void **ret_handle)
+{
+    if (!ret_handle || flags > (RRTO_EVENT_BLOCKING_SYNC | RRTO_EVENT_DISABLE_TIMING | RRTO_EVENT_INTERPROCESS))
+        return RRTO_CUDA_INVALID_VALUE;
+    if (flags & RRTO_EVENT_INTERPROCESS)
+        return flags & RRTO_EVENT_DISABLE_TIMING ? RRTO_CUDA_NOT_SUPPORTED : RRTO_CUDA_INVALID_VALUE;
+    struct rrto_object *object = rrto_object_create(RRTO_OBJECT_EVENT);
+    if (!object)
+        return RRTO_CUDA_NO_MEMORY;
+    object->event.flags = flags;
+    struct rrto_args_event_create args = {.event = object->id, .flags = flags};
+    int32_t result = rrto_cuda_issued(rrto_issue_event_create(&args, NULL));
+    if (result)
+        rrto_object_destroy(object, RRTO_OBJECT_EVENT);
+    else
+        *ret_handle = object;
+    return result;
+}
+
+int32_t rrto_event_destroy(void *handle)
+{
+    struct rrto_object *object = rrto_object_check(handle, RRTO_OBJECT_EVENT);
+    if (!object)
+        return RRTO_CUDA_INVALID_HANDLE;
+    struct rrto_args_event_destroy args = {.event = object->id};
+    if (!rrto_object_destroy(object, RRTO_OBJECT_EVENT))
+        return RRTO_CUDA_INVALID_HANDLE;
+    return rrto_cuda_issued(rrto_issue_event_destroy(&args, NULL));
+}
+
+int32_t rrto_event_record(void *handle, const void *stream, uint32_t flags)
+{
+    struct rrto_object *object = rrto_object_check(handle, RRTO_OBJECT_EVENT);
+    struct rrto_args_event_record args = {.flags = flags};
+    if (!object || !rrto_stream_id(stream, &args.stream))
+        return RRTO_CUDA_INVALID_HANDLE;
+    args.event = object->id;
+    uint64_t position = 0;
+    struct rrto_issue_extra extra = {.ret_position = &position};
+    int32_t result = rrto_cuda_issued(rrto_issue_event_record(&args, &extra));
+    if (result)
+        return result;
+    __atomic_store_n(&object->event.position, position, __ATOMIC_RELAXED);
+    __atomic_store_n(&object->event.recorded, 1, __ATOMIC_RELEASE);
+    return RRTO_CUDA_SUCCESS;
+}
+
+int32_t rrto_event_synchronize(const void *handle)
+{
+    const struct rrto_object *object = rrto_object_check(handle, RRTO_OBJECT_EVENT);
+    if (!object)
+        return RRTO_CUDA_INVALID_HANDLE;
+    if (!__atomic_load_n(&object->event.recorded, __ATOMIC_ACQUIRE))
+        return RRTO_CUDA_SUCCESS;
+    struct rrto_args_event_synchronize args = {.event = object->id};
+    return rrto_cuda_issued(rrto_issue_event_synchronize(&args, NULL));
+}
+
+int32_t rrto_event_query(const void *handle)
+{
+    const struct rrto_object *object = rrto_object_check(handle, RRTO_OBJECT_EVENT);
+    if (!object)
+        return RRTO_CUDA_INVALID_HANDLE;
+    int32_t sticky = rrto_cuda_sticky();
+    if (sticky)
+        return sticky;
+    if (!__atomic_load_n(&object->event.recorded, __ATOMIC_ACQUIRE))
+        return RRTO_CUDA_SUCCESS;
+    if (rrto_issue_poll(__atomic_load_n(&object->event.position, __ATOMIC_RELAXED)))
+        return RRTO_CUDA_SUCCESS;
+    sticky = rrto_cuda_sticky();
+    return sticky ? sticky : RRTO_CUDA_NOT_READY;
+}
+
+int32_t rrto_event_elapsed(const void *start, const void *end, float *ret_ms)
+{
+    const struct rrto_object *first = rrto_object_check(start, RRTO_OBJECT_EVENT);
+    const struct rrto_object *second = rrto_object_check(end, RRTO_OBJECT_EVENT);
+    if (!ret_ms)
+        return RRTO_CUDA_INVALID_VALUE;
+    if (!first || !second || (first->event.flags | second->event.flags) & RRTO_EVENT_DISABLE_TIMING)
+        return RRTO_CUDA_INVALID_HANDLE;
+    if (!__atomic_load_n(&first->event.recorded, __ATOMIC_ACQUIRE) ||
+        !__atomic_load_n(&second->event.recorded, __ATOMIC_ACQUIRE))
+        return RRTO_CUDA_INVALID_HANDLE;
+    int32_t ready = rrto_event_query(start);
+    if (!ready)
+        ready = rrto_event_query(end);
+    if (ready)
+        return ready;
+    struct rrto_args_event_elapsed args = {.start = first->id, .end = second->id};
+    struct rrto_buf reply;
+    rrto_buf_init(&reply, 4096);
+    struct rrto_issue_extra extra = {.wait = true, .reply = &reply};
+    int32_t result = rrto_cuda_issued(rrto_issue_event_elapsed(&args, &extra));
+    if (!result) {
+        struct rrto_dec dec;
+        struct rrto_reply_event_elapsed fields;
+        rrto_dec_init(&dec, reply.data, reply.size);
+        rrto_unpack_reply_event_elapsed(&dec, &fields);
+        if (dec.failed)
+            result = RRTO_CUDA_LOST;
+        else
+            *ret_ms = fields.ms;
+    }
+    rrto_buf_fini(&reply);
+    return result;
+}

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Kernel launches. */
+#include "cuda/launch.h"
+
+#include "base/config.h"
+#include "base/log.h"
+#include "cuda/device.h"
+#include "cuda/error.h"
+#include "cuda/host.h"
+#include "cuda/module.h"
+#include "cuda/stream.h"
+#include "gen/issue_ops.h"
+#include "replay/issue.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { STACK_BLOCK_BYTES = 4096, MAX_ATTRIBUTES = 16, COOPERATIVE = 1 };
+enum { ATTRIBUTE_MAX_THREADS = 0, ATTRIBUTE_STATIC_SHARED = 1, ATTRIBUTE_MAX_DYNAMIC_SHARED = 8 };
+
+/* CUlaunchAttributeID */
+enum { ID_IGNORE = 0, ID_COOPERATIVE = 2, ID_CLUSTER = 4, ID_CLUSTER_POLICY = 5, ID_SERIALIZATION = 6, ID_PRIORITY = 8 };
+enum { ID_PROGRAMMATIC_EVENT = 7, ID_COMPLETION_EVENT = 12 };
+
+static int32_t check_shape(const struct rrto_device_info *device, const struct rrto_function *function,
+                           const struct rrto_launch_shape *shape)
+{
+    const int32_t *attributes = device->attributes;
+    uint64_t threads = 1;
+    for (int i = 0; i < 3; i++) {
+        if (shape->grid[i] == 0 || shape->grid[i] > (uint32_t)attributes[RRTO_DEVICE_MAX_GRID_X + i])
+            return RRTO_CUDA_INVALID_CONFIGURATION;
+        if (shape->block[i] == 0 || shape->block[i] > (uint32_t)attributes[RRTO_DEVICE_MAX_BLOCK_X + i])
+            return RRTO_CUDA_INVALID_CONFIGURATION;
+        threads *= shape->block[i];
+    }
+    if (threads > (uint64_t)attributes[RRTO_DEVICE_MAX_THREADS_PER_BLOCK])
+        return RRTO_CUDA_INVALID_CONFIGURATION;
+    if (threads > (uint64_t)function->attributes[ATTRIBUTE_MAX_THREADS])
+        return RRTO_CUDA_OUT_OF_RESOURCES;
+    if (shape->shared_bytes > (uint64_t)function->attributes[ATTRIBUTE_MAX_DYNAMIC_SHARED])
+        return RRTO_CUDA_INVALID_VALUE;
+    return RRTO_CUDA_SUCCESS;
+}
+
+/* A cooperative grid must be resident as a whole. */
+static int32_t check_cooperative(const struct rrto_device_info *device, struct rrto_function *function,
+                                 const struct rrto_launch_shape *shape)
+{
+    if (!rrto_device_value(device, RRTO_DEVICE_COOPERATIVE_LAUNCH))
+        return RRTO_CUDA_NOT_SUPPORTED;
+    int32_t per_multiprocessor = 0;
+    int32_t threads = (int32_t)(shape->block[0] * shape->block[1] * shape->block[2]);
+    int32_t result = rrto_function_occupancy(function, threads, shape->shared_bytes, 0, &per_multiprocessor);
+    if (result)
+        return result;
+    uint64_t blocks = (uint64_t)shape->grid[0] * shape->grid[1] * shape->grid[2];
+    uint64_t room = (uint64_t)per_multiprocessor * (uint64_t)device->attributes[RRTO_DEVICE_MULTIPROCESSORS];
+    return blocks > room ? RRTO_CUDA_COOPERATIVE_TOO_LARGE : RRTO_CUDA_SUCCESS;
+}
+
+/* What travels of the attributes: what changes how the grid runs. Hints stay here, cooperative becomes a flag, events cannot be offered. */
+static int32_t pick_attributes(const struct rrto_launch *launch, struct rrto_launch_attribute *picked, uint32_t *ret_n,
+                               uint32_t *flags)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < launch->n_attributes; i++) {
+        const struct rrto_launch_attribute *attribute = &launch->attributes[i];
+        int32_t value;
+        memcpy(&value, attribute->value, sizeof value);
+        switch (attribute->id) {
+        case ID_COOPERATIVE:
+            *flags |= value ? COOPERATIVE : 0;
+            break;
+        case ID_PROGRAMMATIC_EVENT:
+        case ID_COMPLETION_EVENT:
+            return RRTO_CUDA_NOT_SUPPORTED;
+        case ID_CLUSTER:
+        case ID_CLUSTER_POLICY:
+        case ID_SERIALIZATION:
+        case ID_PRIORITY:
+            if (n == MAX_ATTRIBUTES)
+                return RRTO_CUDA_INVALID_VALUE;
+            /* Only the part of the union that the id gives meaning to: the rest is whatever was there. */
+            memset(&picked[n], 0, sizeof picked[n]);
+            picked[n].id = attribute->id;
+            memcpy(picked[n].value, attribute->value, attribute->id == ID_CLUSTER ? 12 : 4);
+            n++;
+            break;
+        default:
+            break;
+        }
+    }
+    *ret_n = n;
+    return RRTO_CUDA_SUCCESS;
+}
+
+/* A page-locked host pointer means nothing to a GPU at the other end of a link. Only parameters that are one word are looked at: words inside
+ * structures may be garbage that happens to look like one. */
+static int32_t check_pointers(const struct rrto_function *function, const uint8_t *block)
+{
+    for (uint32_t i = 0; i < function->layout->n_params; i++) {
+        if (function->layout->sizes[i] != sizeof(void *))
+            continue;
+        void *word;
+        memcpy(&word, block + function->layout->offsets[i], sizeof word);
+        if (rrto_host_find(word, NULL) && !rrto_config_enabled("hostpointers")) {
+            rrto_error("kernel %s is given page-locked host memory (%p), which a remote GPU cannot reach; copy it to the "
+                       "device (RRTO_ENABLE=hostpointers passes it on)",
+                       function->name, word);
+            return RRTO_CUDA_INVALID_VALUE;
+        }
+    }
+    return RRTO_CUDA_SUCCESS;
+}
+
+static int32_t issue_launch(struct rrto_function *function, const struct rrto_launch *launch, const uint8_t *block,
+                            uint32_t n_block)
+{
+    const struct rrto_launch_shape *shape = &launch->shape;
+    struct rrto_launch_attribute picked[MAX_ATTRIBUTES];
+    struct rrto_args_launch args = {
+        .function = function->id,
+        .grid_x = shape->grid[0],
+        .grid_y = shape->grid[1],
+        .grid_z = shape->grid[2],
+        .block_x = shape->block[0],
+        .block_y = shape->block[1],
+        .block_z = shape->block[2],
+        .shared_bytes = (uint32_t)shape->shared_bytes,
+        .flags = launch->flags,
+        .params = block,
+        .n_params = n_block,
+    };
+    if (!rrto_stream_id(shape->stream, &args.stream))
+        return RRTO_CUDA_INVALID_HANDLE;
+    int32_t result;
+    if (launch->n_attributes) {
+        uint32_t n_picked = 0;
+        result = pick_attributes(launch, picked, &n_picked, &args.flags);
+        if (result)
+            return result;
+        args.attributes = (const uint8_t *)picked;
+        args.n_attributes = n_picked * (uint32_t)sizeof picked[0];
+    }
+    if (args.flags & COOPERATIVE) {
+        result = check_cooperative(rrto_session_device(), function, shape);
+        if (result)
+            return result;
+    }
+    if (rrto_host_any()) {
+        result = check_pointers(function, block);
+        if (result)
+            return result;
+    }
+    return rrto_cuda_issued(rrto_issue_launch(&args, NULL));
+}
+
+int32_t rrto_launch(struct rrto_function *function, const struct rrto_launch *launch)
+{
+    int32_t result = rrto_function_ready(function);
+    if (result)
+        return result;
+    const struct rrto_device_info *device = rrto_session_device();
+    if (!device)
+        return rrto_cuda_issued(RRTO_LOST);
+    result = check_shape(device, function, &launch->shape);
+    if (result)
+        return result;
+
+    const struct rrto_kernel_image *layout = function->layout;
+    uint8_t on_stack[STACK_BLOCK_BYTES];
+    uint8_t *block = layout->param_bytes <= sizeof on_stack ? on_stack : malloc(layout->param_bytes);
+    if (!block)
+        return RRTO_CUDA_NO_MEMORY;
+    memset(block, 0, layout->param_bytes);
+    if (launch->block) {
+        memcpy(block, launch->block, launch->n_block < layout->param_bytes ? launch->n_block : layout->param_bytes);
+    } else if (launch->args) {
+        for (uint32_t i = 0; i < layout->n_params; i++)
+            memcpy(block + layout->offsets[i], launch->args[i], layout->sizes[i]);
+    } else if (layout->n_params) {
+        result = RRTO_CUDA_INVALID_VALUE;
+    }
+    if (!result)
+        result = issue_launch(function, launch, block, layout->param_bytes);
+    if (block != on_stack)
+        free(block);
+    return result;
+}

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copies and fills as ops. Ops on device memory are issued only for ranges inside a live allocation: that is what makes them infallible. */
+#include "cuda/memory.h"
+
+#include "cuda/arena.h"
+#include "cuda/error.h"
+#include "cuda/host.h"
+#include "cuda/stream.h"
+#include "gen/issue_ops.h"
+#include "replay/issue.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const void *host_pointer(uint64_t address)
+{
+    return (const void *)(uintptr_t)address;
+}
+
+/* Bytes from the first to the last of a rectangle. */
+static bool span_of(uint64_t pitch, uint64_t width, uint64_t height, uint64_t *ret_n)
+{
+    uint64_t rows;
+    return !__builtin_mul_overflow(pitch, height - 1, &rows) && !__builtin_add_overflow(rows, width, ret_n);
+}
+
+/* Where an address lies. Module variables are known by their range; the caller's word counts for them only when it says "device", because they
+ * are the server's addresses and may equal some address of this process. */
+static bool is_device(uint64_t address, uint64_t n, bool said_device)
+{
+    return rrto_arena_contains(address) || (said_device && rrto_arena_symbol(address, n));
+}
+
+static bool device_ok(uint64_t address, uint64_t n)
+{
+    return rrto_arena_contains(address) ? rrto_arena_live(address, n) : rrto_arena_symbol(address, n);
+}
+
+static int32_t h2d_row(uint64_t dst, uint64_t src, uint64_t n, uint32_t stream)
+{
+    /* An asynchronous copy may still be on its way down into this source: the snapshot has to contain it. */
+    if (rrto_host_find(host_pointer(src), NULL))
+        rrto_issue_drain(host_pointer(src), n);
+    struct rrto_args_mem_copy_h2d args = {.dst = dst, .n_bytes = n, .stream = stream};
+    struct rrto_issue_extra extra = {.up = host_pointer(src)};
+    return rrto_cuda_issued(rrto_issue_mem_copy_h2d(&args, &extra));
+}
+
+static int32_t d2h_row(uint64_t dst, uint64_t src, uint64_t n, uint32_t stream, bool wait)
+{
+    struct rrto_args_mem_copy_d2h args = {.src = src, .n_bytes = n, .stream = stream};
+    struct rrto_issue_extra extra = {.down = (void *)(uintptr_t)dst, .wait = wait};
+    return rrto_cuda_issued(rrto_issue_mem_copy_d2h(&args, &extra));
+}
+
+static int32_t d2d_rectangle(const struct rrto_copy *copy, uint32_t stream)
+{
+    if (copy->height == 1) {
+        struct rrto_args_mem_copy_d2d args = {.dst = copy->dst, .src = copy->src, .n_bytes = copy->width, .stream = stream};
+        return rrto_cuda_issued(rrto_issue_mem_copy_d2d(&args, NULL));
+    }
+    struct rrto_args_mem_copy_2d args = {.dst = copy->dst,
+                                         .dst_pitch = copy->dst_pitch,
+                                         .src = copy->src,
+                                         .src_pitch = copy->src_pitch,
+                                         .width = copy->width,
+                                         .height = copy->height,
+                                         .stream = stream};
+    return rrto_cuda_issued(rrto_issue_mem_copy_2d(&args, NULL));
+}
+
+/* Rows from the host, one payload: gathered here, spread on the device through a temporary block. Row by row where there is no room for one. */
+static int32_t h2d_rectangle(const struct rrto_copy *copy, uint32_t stream)
+{
+    uint64_t n_bytes, staging;
+    uint8_t *rows = NULL;
+    if (copy->height > 4 && !__builtin_mul_overflow(copy->width, copy->height, &n_bytes) &&
+        rrto_arena_alloc(n_bytes, &staging) == 0) {
+        rows = malloc(n_bytes);
+        if (!rows)
+            rrto_arena_free(staging);
+    }
+    if (!rows) {
+        int32_t result = 0;
+        for (uint64_t row = 0; row < copy->height && !result; row++)
+            result = h2d_row(copy->dst + row * copy->dst_pitch, copy->src + row * copy->src_pitch, copy->width, stream);
+        return result;
+    }
+    if (rrto_host_find(host_pointer(copy->src), NULL))
+        rrto_issue_drain(host_pointer(copy->src), copy->src_pitch * (copy->height - 1) + copy->width);
+    for (uint64_t row = 0; row < copy->height; row++)
+        memcpy(rows + row * copy->width, host_pointer(copy->src + row * copy->src_pitch), copy->width);
+    int32_t result = h2d_row(staging, (uintptr_t)rows, n_bytes, stream);
+    free(rows);
+    if (!result) {
+        struct rrto_copy spread = *copy;
+        spread.src = staging;
+        spread.src_pitch = copy->width;
+        result = d2d_rectangle(&spread, stream);
+    }
+    int32_t freed = rrto_arena_free(staging);
+    return result ? result : freed;
+}
+
+/* Rows to the host: packed on the device, one payload, spread here; so it always waits. */
+static int32_t d2h_rectangle(const struct rrto_copy *copy, uint32_t stream)
+{
+    uint64_t n_bytes, staging;
+    uint8_t *rows = NULL;
+    if (copy->height > 4 && !__builtin_mul_overflow(copy->width, copy->height, &n_bytes) &&
+        rrto_arena_alloc(n_bytes, &staging) == 0) {
+        rows = malloc(n_bytes);
+        if (!rows)
+            rrto_arena_free(staging);
+    }
+    int32_t result = 0;
+    if (!rows) {
+        for (uint64_t row = 0; row < copy->height && !result; row++)
+            result = d2h_row(copy->dst + row * copy->dst_pitch, copy->src + row * copy->src_pitch, copy->width, stream, true);
+        return result;
+    }
+    struct rrto_copy pack = *copy;
+    pack.dst = staging;
+    pack.dst_pitch = copy->width;
+    result = d2d_rectangle(&pack, stream);
+    if (!result)
+        result = d2h_row((uintptr_t)rows, staging, n_bytes, stream, true);
+    for (uint64_t row = 0; row < copy->height && !result; row++)
+        memcpy((void *)(uintptr_t)(copy->dst + row * copy->dst_pitch), rows + row * copy->width, copy->width);
+    free(rows);
+    int32_t freed = rrto_arena_free(staging);
+    return result ? result : freed;
+}
+
+/* Host to host is the stream's turn, too: what was issued before comes first. */
+static int32_t h2h_rectangle(const struct rrto_copy *copy)
+{
+    int32_t result = rrto_stream_synchronize(copy->stream);
+    for (uint64_t row = 0; row < copy->height && !result; row++)
+        memmove((void *)(uintptr_t)(copy->dst + row * copy->dst_pitch), host_pointer(copy->src + row * copy->src_pitch),
+                copy->width);
+    return result;
+}
+
+int32_t rrto_memory_copy(const struct rrto_copy *request)
+{
+    struct rrto_copy copy = *request;
+    if ((unsigned)copy.kind > RRTO_COPY_DEFAULT)
+        return RRTO_CUDA_INVALID_DIRECTION;
+    uint32_t stream;
+    if (!rrto_stream_id(copy.stream, &stream))
+        return RRTO_CUDA_INVALID_HANDLE;
+    if (copy.width == 0 || copy.height == 0)
+        return RRTO_CUDA_SUCCESS;
+    if (!copy.dst || !copy.src)
+        return RRTO_CUDA_INVALID_VALUE;
+    if (copy.height > 1 && copy.dst_pitch == copy.width && copy.src_pitch == copy.width &&
+        !__builtin_mul_overflow(copy.width, copy.height, &copy.width))
+        copy.height = 1;
+    uint64_t n_dst, n_src;
+    if (!span_of(copy.dst_pitch, copy.width, copy.height, &n_dst) || !span_of(copy.src_pitch, copy.width, copy.height, &n_src))
+        return RRTO_CUDA_INVALID_VALUE;
+
+    bool to_device = is_device(copy.dst, n_dst, copy.kind == RRTO_COPY_H2D || copy.kind == RRTO_COPY_D2D);
+    bool from_device = is_device(copy.src, n_src, copy.kind == RRTO_COPY_D2H || copy.kind == RRTO_COPY_D2D);
+    /* With unified addresses CUDA goes by the addresses too; but a host address where the caller promised a device one is an error. */
+    bool wants_to = copy.kind == RRTO_COPY_H2D || copy.kind == RRTO_COPY_D2D;
+    bool wants_from = copy.kind == RRTO_COPY_D2H || copy.kind == RRTO_COPY_D2D;
+    if ((wants_to && !to_device) || (wants_from && !from_device))
+        return RRTO_CUDA_INVALID_VALUE;
+    if ((to_device && !device_ok(copy.dst, n_dst)) || (from_device && !device_ok(copy.src, n_src)))
+        return RRTO_CUDA_INVALID_VALUE;
+
+    if (to_device && from_device)
+        return d2d_rectangle(&copy, stream);
+    if (to_device)
+        return copy.height == 1 ? h2d_row(copy.dst, copy.src, copy.width, stream) : h2d_rectangle(&copy, stream);
+    if (!from_device)
+        return h2h_rectangle(&copy);
+    if (copy.height > 1)
+        return d2h_rectangle(&copy, stream);
+    bool wait = copy.synchronous || !rrto_host_pinned(host_pointer(copy.dst), copy.width);
+    return d2h_row(copy.dst, copy.src, copy.width, stream, wait);
+}
+
+int32_t rrto_memory_set(uint64_t dst, uint32_t value, uint32_t unit, uint64_t n, const void *stream)
+{
+    uint32_t id;
+    if (!rrto_stream_id(stream, &id))
+        return RRTO_CUDA_INVALID_HANDLE;
+    if (n == 0)
+        return RRTO_CUDA_SUCCESS;
+    uint64_t n_bytes;
+    if (__builtin_mul_overflow(n, (uint64_t)unit, &n_bytes) || dst % unit || !device_ok(dst, n_bytes))
+        return RRTO_CUDA_INVALID_VALUE;
+    if (unit == 1) {
+        struct rrto_args_mem_set_d8 args = {.dst = dst, .value = (uint8_t)value, .n = n, .stream = id};
+        return rrto_cuda_issued(rrto_issue_mem_set_d8(&args, NULL));
+    }
+    if (unit == 2) {
+        struct rrto_args_mem_set_d16 args = {.dst = dst, .value = (uint16_t)value, .n = n, .stream = id};
+        return rrto_cuda_issued(rrto_issue_mem_set_d16(&args, NULL));
+    }
+    struct rrto_args_mem_set_d32 args = {.dst = dst, .value = value, .n = n, .stream = id};
+    return rrto_cuda_issued(rrto_issue_mem_set_d32(&args, NULL));
+}
+
+int32_t rrto_memory_set_2d(uint64_t dst, uint64_t pitch, uint32_t value, uint32_t unit, uint64_t width, uint64_t height,
+                           const void *stream)
+{
+    uint32_t id;
+    if (!rrto_stream_id(stream, &id))
+        return RRTO_CUDA_INVALID_HANDLE;
+    if (width == 0 || height == 0)
+        return RRTO_CUDA_SUCCESS;
+    uint64_t row_bytes, n_bytes;
+    if (__builtin_mul_overflow(width, (uint64_t)unit, &row_bytes) || row_bytes > pitch ||
+        !span_of(pitch, row_bytes, height, &n_bytes) || !device_ok(dst, n_bytes))
+        return RRTO_CUDA_INVALID_VALUE;
+    if (unit == 1) {
+        struct rrto_args_mem_set_2d_d8 args = {
+            .dst = dst, .pitch = pitch, .value = (uint8_t)value, .width = width, .height = height, .stream = id};
+        return rrto_cuda_issued(rrto_issue_mem_set_2d_d8(&args, NULL));
+    }
+    int32_t result = 0;
+    for (uint64_t row = 0; row < height && !result; row++)
+        result = rrto_memory_set(dst + row * pitch, value, unit, width, stream);
+    return result;
+}

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Streams. Host functions are the simplest thing that CUDA allows: the calling thread waits for the stream, a helper thread runs the function, the
+ * call returns when it has run. Later work is thereby held back, and no lock is held meanwhile (docs/limits.md). */
+#include "cuda/stream.h"
+
+#include "cuda/error.h"
+#include "cuda/object.h"
+#include "cuda/thread.h"
+#include "gen/issue_ops.h"
+#include "replay/issue.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+
+/* Per-thread default streams of threads that have ended, for threads to come: a thread's end is no place to send anything. */
+static struct {
+    pthread_mutex_t lock;
+    pthread_once_t once;
+    pthread_key_t key;
+    uint32_t *ids;
+    size_t n, capacity;
+} idle = {.lock = PTHREAD_MUTEX_INITIALIZER, .once = PTHREAD_ONCE_INIT};
+
+static void keep_stream(void *value)
+{
+    pthread_mutex_lock(&idle.lock);
+    if (idle.n == idle.capacity) {
+        size_t capacity = idle.capacity ? 2 * idle.capacity : 16;
+        uint32_t *grown = realloc(idle.ids, capacity * sizeof *grown);
+        if (grown) {
+            idle.ids = grown;
+            idle.capacity = capacity;
+        }
+    }
+    if (idle.n < idle.capacity)
+        idle.ids[idle.n++] = (uint32_t)(uintptr_t)value;
+    pthread_mutex_unlock(&idle.lock);
+}
+
+static void make_key(void)
+{
+    pthread_key_create(&idle.key, keep_stream);
+}
+
+static bool thread_stream(uint32_t *ret_id)
+{
+    struct rrto_thread *thread = rrto_thread();
+    if (thread->default_stream == 0) {
+        pthread_once(&idle.once, make_key);
+        uint32_t id = 0;
+        pthread_mutex_lock(&idle.lock);
+        if (idle.n)
+            id = idle.ids[--idle.n];
+        pthread_mutex_unlock(&idle.lock);
+        if (id == 0) {
+            id = rrto_object_mint(RRTO_OBJECT_STREAM);
+            struct rrto_args_stream_create args = {.stream = id, .flags = 0, .priority = 0};
+            if (rrto_issue_stream_create(&args, NULL) != 0)
+                return false;
+        }
+        thread->default_stream = id;
+        pthread_setspecific(idle.key, (void *)(uintptr_t)id);
+    }
+    *ret_id = thread->default_stream;
+    return true;
+}
+
+bool rrto_stream_id(const void *handle, uint32_t *ret_id)
+{
+    if ((uintptr_t)handle <= RRTO_STREAM_LEGACY) {
+        *ret_id = 0;
+        return true;
+    }
+    if ((uintptr_t)handle == RRTO_STREAM_PER_THREAD)
+        return thread_stream(ret_id);
+    const struct rrto_object *object = rrto_object_check(handle, RRTO_OBJECT_STREAM);
+    if (!object)
+        return false;
+    *ret_id = object->id;
+    return true;
+}
+
+int32_t rrto_stream_create(uint32_t flags, int32_t priority, void **ret_handle)
+{
+    if (flags > RRTO_STREAM_NON_BLOCKING || !ret_handle)
+        return RRTO_CUDA_INVALID_VALUE;
+    /* Priorities outside the range are clamped to it, as CUDA does: 0 is the least, the server's device has the last word. */
+    if (priority > 0)
+        priority = 0;
+    struct rrto_object *object = rrto_object_create(RRTO_OBJECT_STREAM);
+    if (!object)
+        return RRTO_CUDA_NO_MEMORY;
+    object->stream.flags = flags;
+    object->stream.priority = priority;
+    struct rrto_args_stream_create args = {.stream = object->id, .flags = flags, .priority = priority};
+    int32_t result = rrto_cuda_issued(rrto_issue_stream_create(&args, NULL));
+    if (result)
+        rrto_object_destroy(object, RRTO_OBJECT_STREAM);
+    else
+        *ret_handle = object;
+    return result;
+}
+
+int32_t rrto_stream_destroy(void *handle)
+{
+    struct rrto_object *object = rrto_object_check(handle, RRTO_OBJECT_STREAM);
+    if (!object)
+        return RRTO_CUDA_INVALID_HANDLE;
+    struct rrto_args_stream_destroy args = {.stream = object->id};
+    if (!rrto_object_destroy(object, RRTO_OBJECT_STREAM))
+        return RRTO_CUDA_INVALID_HANDLE;
+    return rrto_cuda_issued(rrto_issue_stream_destroy(&args, NULL));
+}
+
+int32_t rrto_stream_synchronize(const void *handle)
+{
+    struct rrto_args_stream_synchronize args;
+    if (!rrto_stream_id(handle, &args.stream))
+        return RRTO_CUDA_INVALID_HANDLE;
+    return rrto_cuda_issued(rrto_issue_stream_synchronize(&args, NULL));
+}
+
+int32_t rrto_stream_query(const void *handle)
+{
+    struct rrto_args_stream_query args;
+    if (!rrto_stream_id(handle, &args.stream))
+        return RRTO_CUDA_INVALID_HANDLE;
+    int32_t sticky = rrto_cuda_sticky();
+    if (sticky)
+        return sticky;
+    uint64_t position;
+    if (!rrto_issue_stream_position(args.stream, &position) || rrto_issue_poll(position))
+        return RRTO_CUDA_SUCCESS;
+    sticky = rrto_cuda_sticky();
+    return sticky ? sticky : RRTO_CUDA_NOT_READY;
+}
+
+int32_t rrto_stream_wait_event(const void *handle, const void *event, uint32_t flags)
+{
+    struct rrto_args_stream_wait_event args = {.flags = flags};
+    const struct rrto_object *object = rrto_object_check(event, RRTO_OBJECT_EVENT);
+    if (!object || !rrto_stream_id(handle, &args.stream))
+        return RRTO_CUDA_INVALID_HANDLE;
+    if (!__atomic_load_n(&object->event.recorded, __ATOMIC_ACQUIRE))
+        return RRTO_CUDA_SUCCESS;
+    args.event = object->id;
+    return rrto_cuda_issued(rrto_issue_stream_wait_event(&args, NULL));
+}
+
+int32_t rrto_stream_flags(const void *handle, uint32_t *ret_flags)
+{
+    *ret_flags = 0;
+    if ((uintptr_t)handle <= RRTO_STREAM_PER_THREAD)
+        return RRTO_CUDA_SUCCESS;
+    const struct rrto_object *object = rrto_object_check(handle, RRTO_OBJECT_STREAM);
+    if (!object)
+        return RRTO_CUDA_INVALID_HANDLE;
+    *ret_flags = object->stream.flags;
+    return RRTO_CUDA_SUCCESS;
+}
+
+int32_t rrto_stream_priority(const void *handle, int32_t *ret_priority)
+{
+    *ret_priority = 0;
+    if ((uintptr_t)handle <= RRTO_STREAM_PER_THREAD)
+        return RRTO_CUDA_SUCCESS;
+    const struct rrto_object *object = rrto_object_check(handle, RRTO_OBJECT_STREAM);
+    if (!object)
+        return RRTO_CUDA_INVALID_HANDLE;
+    *ret_priority = object->stream.priority;
+    return RRTO_CUDA_SUCCESS;
+}
+
+int32_t rrto_device_synchronize(void)
+{
+    struct rrto_args_device_synchronize args = {0};
+    return rrto_cuda_issued(rrto_issue_device_synchronize(&args, NULL));
+}
+
+struct host_call {
+    void (*function)(void *);
+    void *data;
+};
+
+static void *run_host_call(void *argument)
+{
+    const struct host_call *call = argument;
+    call->function(call->data);
+    return NULL;
+}
+
+int32_t rrto_stream_host_function(const void *handle, void (*function)(void *), void *data)
+{
+    if (!function)
+        return RRTO_CUDA_INVALID_VALUE;
+    int32_t result = rrto_stream_synchronize(handle);
+    if (result)
+        return result;
+    struct host_call call = {.function = function, .data = data};
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    pthread_t helper;
+    int failed = pthread_create(&helper, NULL, run_host_call, &call);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (failed)
+        return RRTO_CUDA_NO_MEMORY;
+    pthread_join(helper, NULL);
+    return RRTO_CUDA_SUCCESS;
+}
