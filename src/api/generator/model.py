@@ -43,6 +43,7 @@ class Library:
     def __init__(self, place, name, soname, node, status, codes, results, fallback):
         self.place, self.name, self.soname, self.node = place, name, soname, node
         self.status, self.codes, self.results, self.fallback = status, codes, results, fallback
+        self.texts, self.minus_one, self.extra = [], [], []  # fallback: symbols that return text or -1, symbols in no list
 
 
 class Type:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which files are generated, from what."""
 
-from . import client, headers, ops, server
+from . import client, doors, headers, ops, server
 
 
 def generate(api):
@@ -25,4 +25,5 @@ def generate(api):
     files["vendor.c"] = server.vendor_c(api)
     files["server_bodies.h"] = server.bodies_h(api)
     files["server_dispatch.c"] = server.dispatch_c(api)
+    files.update(doors.files(api))
     return files

@@ -258,8 +258,12 @@ def parse_library(place, text, fallback):
     if not match:
         raise place.error("expected 'library NAME soname FILE node NODE status TYPE ok=N unsupported=N ...'")
     codes, results = {}, False
+    lists = {"text": [], "minus_one": [], "extra": []}
     for word in match.group(5).split():
         name, equals, value = word.partition("=")
+        if fallback and equals and name in lists:
+            lists[name] = value.split(",")
+            continue
         if word == "results":
             results = True
         elif equals and name in ("ok", "unsupported", "lost", "forked", "exiting", "invalid", "value") and re.match(r"-?\d+$", value):
@@ -270,7 +274,9 @@ def parse_library(place, text, fallback):
     for name in needed:
         if name not in codes:
             raise place.error(f"library '{match.group(1)}' lacks '{name}='")
-    return Library(place, match.group(1), match.group(2), match.group(3), match.group(4), codes, results, fallback)
+    library = Library(place, match.group(1), match.group(2), match.group(3), match.group(4), codes, results, fallback)
+    library.texts, library.minus_one, library.extra = lists["text"], lists["minus_one"], lists["extra"]
+    return library
 
 
 def parse_type(place, keyword, text):
