@@ -17,9 +17,9 @@ static const struct {
     {"run", "run a program whose CUDA calls execute on a server", rrto_cli_run},
     {"preload", "print the value of LD_PRELOAD, for programs that something else starts", rrto_cli_preload},
     {"link", "pass connections on through an emulated link", rrto_cli_link},
-    //{"doctor", "say what a program would load, and whether the server answers", rrto_cli_doctor},
-    //{"stats", "print a report of rrto run in a readable form", rrto_cli_stats},
-    //{"dump", "print a trace of the op stream", rrto_cli_dump},
+    {"doctor", "say what a program would load, and whether the server answers", rrto_cli_doctor},
+    {"stats", "print a report of rrto run in a readable form", rrto_cli_stats},
+    {"dump", "print a trace of the op stream", rrto_cli_dump},
 };
 enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
 
