@@ -27,8 +27,8 @@ struct rrto_buf *rrto_issue_scratch(void);
  * as far as this side knows. Flushes, and after about 1 ms of polling asks the server. Counts no round trip unless it
  * blocks. */
 bool rrto_issue_poll(uint64_t position);
-/* The position of the newest op that was issued on this stream (an op whose description names no stream counts for all of them); false when
- * there is none. What a stream query polls. */
+/* The position of the newest op that was issued on this stream (an op whose description names no stream counts for all
+ * of them); false when there is none. What a stream query polls. */
 bool rrto_issue_stream_position(uint32_t stream, uint64_t *ret_position);
 /* Blocks until position has completed. Returns 0, a vendor status, or RRTO_LOST. */
 int32_t rrto_issue_wait(uint64_t position);
@@ -64,6 +64,8 @@ struct rrto_device_info {
     uint64_t arena_base, arena_bytes;
     uint64_t fingerprint; /* GPU, driver, library builds */
     bool soft;
+    uint64_t memory;  /* granted: how much of the arena can be backed at a time */
+    char compute[32]; /* "real", "skip" or "N ms" */
 };
 const struct rrto_device_info *rrto_session_device(void);
 /* The device, without connecting: NULL when no session is open. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The ring of past ops. The drop rule is part of the wire (docs/wire.md): change both, and the protocol version, together. */
+/* The ring of past ops. The drop rule is part of the wire (docs/wire.md): change both, and the protocol version,
+ * together. */
 #include "replay/log.h"
 
 #include "base/status.h"

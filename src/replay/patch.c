@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Byte-run patches. A run: one byte (low 4 bits: op index delta, high 4 bits: length - 1; 15 = the rest follows as a varint, delta first),
- * varint offset from the end of the previous run in the same op, else from the op's start; then the bytes. */
+/* Byte-run patches. A run: one byte (low 4 bits: op index delta, high 4 bits: length - 1; 15 = the rest follows as a
+ * varint, delta first), varint offset from the end of the previous run in the same op, else from the op's start; then
+ * the bytes. */
 #include "replay/patch.h"
 
 #include "codec/codec.h"
@@ -84,7 +85,8 @@ static void read_head(struct rrto_patch_reader *reader)
     uint64_t offset = rrto_get_varint(&dec);
     uint64_t left = (uint64_t)(dec.end - dec.at);
     /* everything below is far from overflow: an op has at most RRTO_OP_MAX_BYTES, a record RRTO_RECORD_MAX_OPS */
-    if (dec.failed || more_delta > UINT32_MAX || more_extra >= left || extra + more_extra + 1 > left || offset > UINT32_MAX) {
+    if (dec.failed || more_delta > UINT32_MAX || more_extra >= left || extra + more_extra + 1 > left ||
+        offset > UINT32_MAX) {
         reader->failed = true;
         return;
     }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Patches: the byte runs in which ops differ from the ops they were predicted to be (docs/wire.md). Internal to the record files. */
+/* Patches: the byte runs in which ops differ from the ops they were predicted to be (docs/wire.md). Internal to the
+ * record files. */
 #ifndef RRTO_REPLAY_PATCH_H
 #define RRTO_REPLAY_PATCH_H
 

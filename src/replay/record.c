@@ -40,8 +40,8 @@ static void close_with(struct rrto_record_encoder *encoder, unsigned flags)
     size_t n_patches = encoder->patches.size;
     rrto_put_u8(out, (uint8_t)(RRTO_RECORD_PREDICTED | flags | (n_patches ? RRTO_RECORD_PATCHED : 0u)));
     rrto_put_varint(out, encoder->n_open);
-    rrto_put_varint(out, encoder->open_source == encoder->last_source_end ? 0
-                                                                          : encoder->open_head - encoder->open_source);
+    rrto_put_varint(out,
+                    encoder->open_source == encoder->last_source_end ? 0 : encoder->open_head - encoder->open_source);
     if (n_patches) {
         rrto_put_varint(out, n_patches);
         rrto_buf_put(out, encoder->patches.data, n_patches);
@@ -86,8 +86,7 @@ enum rrto_record_how rrto_record_encode(struct rrto_record_encoder *encoder, uin
 {
     enum rrto_record_how how = RRTO_RECORD_AS_LITERAL;
     size_t n_source = 0, changed = 0;
-    const uint8_t *source_op =
-        source == RRTO_RECORD_NO_SOURCE ? NULL : rrto_log_get(&encoder->log, source, &n_source);
+    const uint8_t *source_op = source == RRTO_RECORD_NO_SOURCE ? NULL : rrto_log_get(&encoder->log, source, &n_source);
     flags &= RRTO_RECORD_WAIT | RRTO_RECORD_PAYLOAD;
     if (flags & RRTO_RECORD_WAIT)
         flags |= RRTO_RECORD_HASH;

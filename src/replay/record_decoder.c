@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The streaming decoder of the record stream: a state machine over bytes that may be cut anywhere. Everything that it reads comes from
- * an untrusted peer. */
+/* The streaming decoder of the record stream: a state machine over bytes that may be cut anywhere. Everything that it
+ * reads comes from an untrusted peer. */
 #include "base/status.h"
 #include "codec/codec.h"
 #include "replay/patch.h"
@@ -27,13 +27,13 @@ struct rrto_record_decoder {
     unsigned n_hash;
     uint64_t last_source_end;
 
-    struct rrto_buf op; /* the op being reconstructed */
+    struct rrto_buf op;            /* the op being reconstructed */
     struct rrto_record_op pending; /* the op whose payload is being received */
     uint64_t n_received;
 };
 
-struct rrto_record_decoder *rrto_record_decoder_create(uint64_t log_bytes, const struct rrto_record_callbacks *callbacks,
-                                                       void *arg)
+struct rrto_record_decoder *rrto_record_decoder_create(uint64_t log_bytes,
+                                                       const struct rrto_record_callbacks *callbacks, void *arg)
 {
     struct rrto_record_decoder *decoder = calloc(1, sizeof *decoder);
     if (!decoder)
@@ -111,7 +111,8 @@ static int run_predicted(struct rrto_record_decoder *decoder)
         return fail(decoder, RRTO_PROTOCOL);
     }
     struct rrto_patch_reader patches;
-    rrto_patch_reader_init(&patches, decoder->bytes.data, decoder->flags & RRTO_RECORD_PATCHED ? decoder->bytes.size : 0);
+    rrto_patch_reader_init(&patches, decoder->bytes.data,
+                           decoder->flags & RRTO_RECORD_PATCHED ? decoder->bytes.size : 0);
     uint64_t n_ops = decoder->n;
     decoder->last_source_end = source + n_ops;
     for (uint64_t i = 0; i < n_ops; i++) {
@@ -135,9 +136,8 @@ static int run_predicted(struct rrto_record_decoder *decoder)
 
 static int run(struct rrto_record_decoder *decoder)
 {
-    return decoder->kind == RRTO_RECORD_PREDICTED
-               ? run_predicted(decoder)
-               : finish_op(decoder, decoder->bytes.data, decoder->bytes.size, true);
+    return decoder->kind == RRTO_RECORD_PREDICTED ? run_predicted(decoder)
+                                                  : finish_op(decoder, decoder->bytes.data, decoder->bytes.size, true);
 }
 
 /* Everything but the hash has been read. */
@@ -258,7 +258,7 @@ int rrto_record_decoder_feed(struct rrto_record_decoder *decoder, const void *da
     const uint8_t *at = data, *end = at + n;
     while (decoder->status == RRTO_OK && at < end) {
         size_t left = (size_t)(end - at), take;
-        void *to;
+        void *to = NULL;
         switch (decoder->state) {
         case KIND:
             take_kind(decoder, *at++);

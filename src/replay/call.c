@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The entry and the exit of every API call. */
+#include "base/log.h"
+#include "gen/calls.h"
+#include "gen/ops.h"
+#include "replay/process.h"
+
+#include <errno.h>
+#include <time.h>
+
+enum { SAMPLE = 64, EXCHANGE_MAX_BYTES = 4096 };
+
+static uint64_t now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+enum rrto_call_gate rrto_call_begin(struct rrto_call_frame *frame, uint16_t call)
+{
+    int saved_errno = errno;
+    enum rrto_call_gate gate = rrto_process_enter();
+    if (gate != RRTO_CALL_GO) {
+        errno = saved_errno;
+        return gate;
+    }
+    struct rrto_thread *thread = rrto_thread_get();
+    frame->saved_errno = saved_errno;
+    frame->call = call;
+    frame->outermost = thread->depth++ == 0;
+    frame->round_trips = thread->caller.round_trips;
+    frame->start_ns = 0;
+    if (frame->outermost) {
+        __atomic_fetch_add(&rrto_process.counters->calls, 1, __ATOMIC_RELAXED);
+        if (thread->n_calls++ % SAMPLE == 0)
+            frame->start_ns = now_ns();
+    }
+    return RRTO_CALL_GO;
+}
+
+/* percall mode: what the call would have sent and got, had it crossed the link. The answer was the client's own. */
+static void exchange(struct rrto_thread *thread, uint16_t call)
+{
+    static const uint8_t zeroes[EXCHANGE_MAX_BYTES];
+    const struct rrto_call_info *info = &rrto_call_infos[call];
+    struct rrto_args_ping args = {
+        .call = call,
+        .in = zeroes,
+        .n_in = info->n_bytes_in < EXCHANGE_MAX_BYTES ? info->n_bytes_in : EXCHANGE_MAX_BYTES,
+        .n_out = info->n_bytes_out,
+    };
+    rrto_buf_clear(&thread->scratch);
+    rrto_pack_ping(&thread->scratch, &args);
+    if (!thread->scratch.failed)
+        (void)rrto_issue(thread->scratch.data, thread->scratch.size, NULL);
+}
+
+void rrto_call_end(struct rrto_call_frame *frame)
+{
+    struct rrto_thread *thread = rrto_thread_get();
+    if (frame->outermost && rrto_process.mode->exchange_per_call && thread->caller.round_trips == frame->round_trips &&
+        frame->call < RRTO_CALL_N && !rrto_call_infos[frame->call].nocount)
+        exchange(thread, frame->call);
+    if (frame->start_ns)
+        rrto_hist_add(&rrto_process.counters->call_ns, now_ns() - frame->start_ns);
+    if (thread->depth > 0)
+        thread->depth--;
+    errno = frame->saved_errno;
+}
+
+void rrto_call_unsupported(uint16_t call)
+{
+    const char *name = call < RRTO_CALL_N ? rrto_call_infos[call].name : "?";
+    if (rrto_counters_unsupported(rrto_process.counters, name))
+        rrto_warn("%s is not supported by rrto: the application gets the library's 'not supported' status", name);
+}

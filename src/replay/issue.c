@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* issue(): decides what of an op travels, and whether anybody waits. docs/replay.md tells the rules. */
+#include "base/log.h"
+#include "base/status.h"
+#include "replay/session.h"
+#include "replay/trace.h"
+
+#include <string.h>
+
+/* What is decided about one op before it is encoded. */
+struct decision {
+    const struct rrto_op_info *info;
+    bool wait;
+    bool checked; /* waits because its key is new */
+    bool memo;    /* its answer is to be remembered */
+    bool result;  /* its wait is a result wait: the application is blocked on a D2H */
+    uint64_t key;
+};
+
+static void set_pending(struct rrto_session *session)
+{
+    if (session->pending_since_ns != 0 || !session->flusher_runs)
+        return;
+    __atomic_store_n(&session->pending_since_ns, session->options.now_ns(), __ATOMIC_SEQ_CST);
+    rrto_flusher_kick(session, false);
+}
+
+/* How long ops may be held back adapts to what holding them back costs: the server says how long it starved since the
+ * last reply. */
+static void adapt_tau(struct rrto_session *session, uint64_t held_ns)
+{
+    uint64_t tau = session->tau_ns;
+    uint64_t starved_ns = (uint64_t)__atomic_load_n(&session->receiver.starved_us, __ATOMIC_RELAXED) * 1000;
+    if (held_ns > tau / 2 && starved_ns > tau / 2)
+        tau /= 2;
+    else
+        tau += tau / 4;
+    tau = tau < RRTO_SESSION_TAU_MIN_NS ? RRTO_SESSION_TAU_MIN_NS : tau;
+    tau = tau > RRTO_SESSION_TAU_MAX_NS ? RRTO_SESSION_TAU_MAX_NS : tau;
+    __atomic_store_n(&session->tau_ns, tau, __ATOMIC_RELAXED);
+}
+
+/* Whether a synchronise may be answered here. */
+static bool may_elide(struct rrto_session *session, const struct rrto_session_caller *caller,
+                      const struct rrto_op_info *info, const uint8_t *op, size_t n)
+{
+    uint32_t stream = 0;
+    if (!session->elide || !(info->flags & RRTO_OP_ELIDABLE))
+        return false;
+    if (rrto_tracker_quiet(&session->tracker, &session->receiver))
+        return true;
+    return session->lazysync && session->last_h2d_thread == caller->thread &&
+           rrto_optable_stream(info, op, n, &stream) && stream == session->last_h2d_stream;
+}
+
+static void decide(struct rrto_session *session, const uint8_t *op, size_t n, const struct rrto_issue_extra *extra,
+                   struct decision *decision)
+{
+    const struct rrto_mode *mode = session->options.mode;
+    uint32_t flags = decision->info->flags;
+    decision->wait = (extra && (extra->wait || extra->reply)) || flags & (RRTO_OP_SYNC | RRTO_OP_MEMO) ||
+                     mode->every_op_waits || (mode->device_ops_wait && flags & RRTO_OP_DEVICE);
+    decision->memo = session->memo && flags & RRTO_OP_MEMO;
+    if (flags & RRTO_OP_CHECKED && !decision->wait) {
+        decision->key = session->options.table->key(op, n);
+        decision->checked = decision->wait = !rrto_memo_key_known(&session->answers, decision->key);
+    }
+    bool covers_down = flags & (RRTO_OP_SYNC | RRTO_OP_ELIDABLE) && flags & RRTO_OP_DEVICE && session->tracker.down;
+    decision->result = decision->wait && (flags & RRTO_OP_DOWN || covers_down);
+}
+
+/* Where the op is predicted to repeat the log, and its token into the search. */
+static uint64_t predict(struct rrto_session *session, unsigned lane, const uint8_t *op, size_t n)
+{
+    if (!session->predict)
+        return RRTO_RECORD_NO_SOURCE;
+    const struct rrto_log *log = &session->encoder.log;
+    uint64_t expected = rrto_seq_expected(session->seq, lane), token;
+    size_t n_expected = 0;
+    const uint8_t *bytes = expected == RRTO_SEQ_NONE ? NULL : rrto_log_get(log, expected, &n_expected);
+    if (bytes && n_expected == n && memcmp(bytes, op, n) == 0)
+        token = rrto_seq_token(session->seq, expected); /* equal bytes, equal token */
+    else
+        token = session->options.table->token(op, n);
+    uint64_t source = rrto_seq_push(session->seq, lane, token, log->oldest);
+    if (source != RRTO_SEQ_NONE && session->options.deviate &&
+        ++session->n_predictions % session->options.deviate == 0) {
+        session->counters->deviations++;
+        return RRTO_RECORD_NO_SOURCE;
+    }
+    return source;
+}
+
+/* Between two inferences: the counters and the search learn of it, the report's rows are brought up to date. */
+static void next_inference(struct rrto_session *session)
+{
+    struct rrto_counters *counters = session->counters;
+    if (!rrto_counters_next_inference(counters, session->options.now_ns()) || !session->seq)
+        return;
+    (void)rrto_seq_boundary(session->seq);
+    const struct rrto_seq_sequence *rows = rrto_seq_sequences(session->seq);
+    _Static_assert((int)RRTO_SEQ_SEQUENCES == (int)RRTO_COUNTERS_N_SEQUENCES, "one row for each");
+    for (unsigned i = 0; i < RRTO_SEQ_SEQUENCES; i++)
+        counters->sequences[i] = (struct rrto_counters_sequence){rows[i].id, rows[i].ops, rows[i].first_inference,
+                                                                 rows[i].hits, rows[i].deviations};
+}
+
+static void count(struct rrto_counters *counters, enum rrto_record_how how, size_t changed)
+{
+    counters->ops++;
+    counters->ops_literal += how == RRTO_RECORD_AS_LITERAL;
+    counters->ops_predicted += how == RRTO_RECORD_AS_PREDICTED;
+    counters->ops_patched += how == RRTO_RECORD_AS_PATCHED;
+    counters->changed_bytes += changed;
+}
+
+static void trace(struct rrto_session *session, const struct rrto_session_caller *caller, uint64_t position,
+                  uint64_t source, enum rrto_record_how how, bool wait, const uint8_t *op, size_t n)
+{
+    _Static_assert((int)RRTO_TRACE_PATCHED == (int)RRTO_RECORD_AS_PATCHED, "the same numbers");
+    rrto_trace_op(session->options.trace, &(struct rrto_trace_op){.position = position,
+                                                                  .time_ns = session->options.now_ns(),
+                                                                  .source = source,
+                                                                  .lane = caller->lane,
+                                                                  .how = (uint8_t)how,
+                                                                  .wait = wait,
+                                                                  .bytes = op,
+                                                                  .n_bytes = (uint32_t)n});
+}
+
+/* Encodes the op, and its payload, into what is pending; registers who waits for what. With the issue lock. False:
+ * lost. */
+static bool append(struct rrto_session *session, struct rrto_session_caller *caller, const struct decision *decision,
+                   const uint8_t *op, size_t n, const struct rrto_issue_extra *extra, struct rrto_waiter *waiter)
+{
+    const struct rrto_optable *table = session->options.table;
+    const struct rrto_op_info *info = decision->info;
+    uint64_t n_payload = rrto_optable_payload(info, op, n), position = session->encoder.log.head;
+    bool up = info->flags & RRTO_OP_UP, down = info->flags & RRTO_OP_DOWN;
+    if (rrto_tracker_is_work(info))
+        next_inference(session);
+    waiter->covers = rrto_tracker_covers(&session->tracker, table, info, op, n, &waiter->stream);
+    waiter->position = position;
+    if (extra && extra->ret_position)
+        *extra->ret_position = position;
+    if (down && n_payload > 0 &&
+        !rrto_receiver_expect_down(&session->receiver, position, extra ? extra->down : NULL, n_payload)) {
+        rrto_receiver_lose(&session->receiver, RRTO_NO_MEMORY,
+                           "a copy to the host has no destination, or too many are pending: the session was stopped");
+        return false;
+    }
+
+    uint64_t source = predict(session, caller->lane, op, n);
+    unsigned flags = (decision->wait ? RRTO_RECORD_WAIT : 0u) | (up ? RRTO_RECORD_PAYLOAD : 0u);
+    size_t changed = 0;
+    enum rrto_record_how how = rrto_record_encode(&session->encoder, source, op, n, flags, &changed);
+    count(session->counters, how, changed);
+    session->n_pending_literals += how == RRTO_RECORD_AS_LITERAL;
+    rrto_tracker_issued(&session->tracker, table, info, op, n, position, decision->wait);
+    session->last_h2d_thread = 0;
+    if (up && info->flags & RRTO_OP_DEVICE) {
+        uint32_t stream = 0;
+        (void)rrto_optable_stream(info, op, n, &stream);
+        session->last_h2d_thread = caller->thread;
+        session->last_h2d_stream = stream;
+    }
+    if (decision->wait) {
+        waiter->hash = session->encoder.hash;
+        rrto_receiver_expect(&session->receiver, waiter);
+    }
+    if (session->options.trace)
+        trace(session, caller, position, source, how, decision->wait, op, n);
+    if (up)
+        rrto_session_send_payload_locked(session, extra ? extra->up : NULL, n_payload);
+    return true;
+}
+
+/* Waits for the reply. Without the issue lock. */
+static int32_t await(struct rrto_session *session, struct rrto_session_caller *caller, const struct decision *decision,
+                     struct rrto_waiter *waiter, const uint8_t *op, size_t n, uint64_t held_ns)
+{
+    struct rrto_counters *counters = session->counters;
+    uint64_t start = session->options.now_ns();
+    caller->round_trips++;
+    __atomic_fetch_add(&counters->round_trips, 1, __ATOMIC_RELAXED);
+    int lost = rrto_receiver_wait(&session->receiver, waiter);
+    uint64_t now = session->options.now_ns();
+    __atomic_fetch_add(&counters->blocked_ns, now - start, __ATOMIC_RELAXED);
+
+    pthread_mutex_lock(&session->lock);
+    counters->updated_ns = now;
+    adapt_tau(session, held_ns);
+    if (lost == RRTO_OK) {
+        if (!(decision->info->flags & RRTO_OP_DEVICE) &&
+            (!counters->link_rtt_ns || now - start < counters->link_rtt_ns))
+            counters->link_rtt_ns = now - start;
+        if (decision->result && waiter->status == 0) {
+            rrto_counters_result(counters, now);
+            session->tracker.down = 0;
+        }
+        if (decision->memo && waiter->status >= 0)
+            rrto_memo_put(&session->answers, op, n, waiter->reply, waiter->status);
+        if (decision->checked && waiter->status == 0)
+            rrto_memo_key_add(&session->answers, decision->key);
+    }
+    pthread_mutex_unlock(&session->lock);
+    if (lost == RRTO_OK && waiter->status < 0) {
+        rrto_receiver_lose(&session->receiver, waiter->status, "the server refused an op: the session was stopped");
+        return RRTO_LOST;
+    }
+    return lost == RRTO_OK ? waiter->status : RRTO_LOST;
+}
+
+int32_t rrto_session_issue(struct rrto_session *session, struct rrto_session_caller *caller, const uint8_t *bytes,
+                           size_t n_bytes, const struct rrto_issue_extra *extra)
+{
+    struct decision decision = {.info = session->options.table->info(rrto_optable_number(bytes))};
+    if (!decision.info || n_bytes > RRTO_OP_MAX_BYTES) {
+        rrto_receiver_lose(&session->receiver, RRTO_INVALID,
+                           "an op without description was issued: the session was stopped");
+        return RRTO_LOST;
+    }
+    uint64_t n_payload = rrto_optable_payload(decision.info, bytes, n_bytes);
+    if (decision.info->flags & RRTO_OP_UP && !rrto_session_make_room(session, n_payload))
+        return RRTO_LOST;
+    if (rrto_receiver_lost(&session->receiver))
+        return RRTO_LOST;
+
+    pthread_mutex_lock(&session->lock);
+    int32_t status = 0;
+    if (session->memo && decision.info->flags & RRTO_OP_MEMO &&
+        rrto_memo_get(&session->answers, bytes, n_bytes, extra ? extra->reply : NULL, &status)) {
+        session->counters->ops_memoised++;
+        pthread_mutex_unlock(&session->lock);
+        return status;
+    }
+    if (may_elide(session, caller, decision.info, bytes, n_bytes)) {
+        session->counters->ops_elided++;
+        pthread_mutex_unlock(&session->lock);
+        return 0;
+    }
+    decide(session, bytes, n_bytes, extra, &decision);
+    /* a remembered answer has its reply fields even where this caller does not want them */
+    struct rrto_buf fields, *reply = extra ? extra->reply : NULL;
+    if (decision.memo && !reply) {
+        rrto_buf_init(&fields, RRTO_REPLY_MAX_BYTES);
+        reply = &fields;
+    }
+    struct rrto_waiter waiter = {.reply = reply};
+    bool ok = append(session, caller, &decision, bytes, n_bytes, extra, &waiter);
+    uint64_t held_ns = 0;
+    if (ok && decision.wait && session->pending_since_ns)
+        held_ns = session->options.now_ns() - session->pending_since_ns;
+    if (ok && (decision.wait || session->n_pending_literals >= RRTO_SESSION_PENDING_LITERALS ||
+               session->encoder.out.size >= session->options.chunk_bytes))
+        rrto_session_flush_locked(session);
+    else if (ok)
+        set_pending(session);
+    pthread_mutex_unlock(&session->lock);
+    if (!ok)
+        status = RRTO_LOST;
+    else if (decision.wait)
+        status = await(session, caller, &decision, &waiter, bytes, n_bytes, held_ns);
+    if (reply == &fields)
+        rrto_buf_fini(&fields);
+    return status;
+}
+
+void rrto_session_flush(struct rrto_session *session)
+{
+    pthread_mutex_lock(&session->lock);
+    rrto_session_flush_locked(session);
+    pthread_mutex_unlock(&session->lock);
+}
+
+/* The stream of the op at position, if the log still has it, and what its completion covers. With the issue lock. */
+static enum rrto_covers covers_at(struct rrto_session *session, uint64_t position, bool *ret_has_stream,
+                                  uint32_t *ret_stream)
+{
+    size_t n;
+    *ret_has_stream = false;
+    *ret_stream = 0;
+    const uint8_t *op = rrto_log_get(&session->encoder.log, position, &n);
+    const struct rrto_op_info *info = op ? session->options.table->info(rrto_optable_number(op)) : NULL;
+    if (!info || !(*ret_has_stream = rrto_optable_stream(info, op, n, ret_stream)))
+        return RRTO_COVERS_ITSELF;
+    return session->tracker.one_stream ? RRTO_COVERS_ALL : RRTO_COVERS_STREAM;
+}
+
+/* Whether this position has been polled for long enough to ask the server. With the issue lock. */
+static bool polled_long(struct rrto_session *session, uint64_t position)
+{
+    const unsigned n = sizeof session->polls / sizeof session->polls[0];
+    uint64_t now = session->options.now_ns();
+    for (unsigned i = 0; i < n; i++)
+        if (session->polls[i].position == position)
+            return now - session->polls[i].since_ns >= RRTO_SESSION_POLL_NS;
+    session->polls[session->poll_at].position = position;
+    session->polls[session->poll_at].since_ns = now;
+    session->poll_at = (session->poll_at + 1) % n;
+    return false;
+}
+
+bool rrto_session_poll(struct rrto_session *session, uint64_t position)
+{
+    bool has_stream, known = false;
+    uint32_t stream;
+    if (position < rrto_receiver_completed_all(&session->receiver))
+        return true;
+    if (rrto_receiver_lost(&session->receiver))
+        return false;
+    pthread_mutex_lock(&session->lock);
+    if (session->encoder.n_open > 0 || session->encoder.out.size > 0)
+        rrto_session_flush_locked(session);
+    enum rrto_covers covers = covers_at(session, position, &has_stream, &stream);
+    bool asked = polled_long(session, position);
+    pthread_mutex_unlock(&session->lock);
+    if (rrto_receiver_completed(&session->receiver, position, has_stream, stream))
+        return true;
+    if (!asked)
+        return false;
+    if (rrto_receiver_watch(&session->receiver, position, stream, covers, &known))
+        (void)rrto_session_subscribe(session, position);
+    rrto_receiver_pump(&session->receiver);
+    return rrto_receiver_completed(&session->receiver, position, has_stream, stream);
+}
+
+int32_t rrto_session_wait(struct rrto_session *session, struct rrto_session_caller *caller, uint64_t position)
+{
+    struct rrto_waiter waiter = {.position = position, .subscribed = true};
+    bool has_stream;
+    if (rrto_receiver_lost(&session->receiver))
+        return RRTO_LOST;
+    pthread_mutex_lock(&session->lock);
+    rrto_session_flush_locked(session);
+    waiter.covers = covers_at(session, position, &has_stream, &waiter.stream);
+    bool result = session->tracker.down > 0;
+    pthread_mutex_unlock(&session->lock);
+    if (rrto_receiver_completed(&session->receiver, position, has_stream, waiter.stream))
+        return 0;
+    uint64_t start = session->options.now_ns();
+    rrto_receiver_expect(&session->receiver, &waiter);
+    (void)rrto_session_subscribe(session, position);
+    caller->round_trips++;
+    __atomic_fetch_add(&session->counters->round_trips, 1, __ATOMIC_RELAXED);
+    int lost = rrto_receiver_wait(&session->receiver, &waiter);
+    uint64_t now = session->options.now_ns();
+    __atomic_fetch_add(&session->counters->blocked_ns, now - start, __ATOMIC_RELAXED);
+    pthread_mutex_lock(&session->lock);
+    session->counters->updated_ns = now;
+    if (lost == RRTO_OK && result && waiter.status == 0 && position + 1 >= session->tracker.down) {
+        rrto_counters_result(session->counters, now);
+        session->tracker.down = 0;
+    }
+    pthread_mutex_unlock(&session->lock);
+    return lost == RRTO_OK ? waiter.status : RRTO_LOST;
+}
+
+void rrto_session_drain(struct rrto_session *session, struct rrto_session_caller *caller, const void *host, size_t n)
+{
+    uint64_t position;
+    if (!rrto_receiver_down_in(&session->receiver, host, n, &position))
+        return;
+    (void)rrto_session_wait(session, caller, position);
+    (void)rrto_receiver_drain(&session->receiver, host, n);
+}

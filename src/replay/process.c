@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The process: first call, fork, exit; the counters' file; the functions of issue.h on the process's one session. */
+#include "replay/process.h"
+
+#include "base/config.h"
+#include "base/format.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "replay/trace.h"
+#include "report/report.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { SCRATCH_MAX_BYTES = RRTO_OP_MAX_BYTES + 64, GOODBYE_MS = 200 };
+
+struct rrto_process rrto_process;
+
+static pthread_mutex_t start_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t open_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_key_t thread_key;
+static uint64_t n_threads;
+static __thread struct rrto_thread *this_thread __attribute__((tls_model("initial-exec")));
+
+static uint64_t now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+bool rrto_process_is_mine(void)
+{
+    return rrto_process.page && rrto_process.page[0];
+}
+
+/* --- threads
+ * -------------------------------------------------------------------------------------------------------------------
+ */
+
+/* A thread of the application ends: its lane is free for another one. */
+static void thread_ended(void *arg)
+{
+    struct rrto_thread *thread = arg;
+    this_thread = NULL;
+    if (thread->has_lane && rrto_process_is_mine() && !__atomic_load_n(&rrto_process.exiting, __ATOMIC_RELAXED)) {
+        struct rrto_session *session = &rrto_process.session;
+        pthread_mutex_lock(&session->lock);
+        session->lanes_used &= ~((uint64_t)1 << thread->caller.lane);
+        if (session->seq)
+            rrto_seq_reset_lane(session->seq, thread->caller.lane);
+        pthread_mutex_unlock(&session->lock);
+    }
+    rrto_buf_fini(&thread->scratch);
+    free(thread);
+}
+
+struct rrto_thread *rrto_thread_get(void)
+{
+    if (__builtin_expect(this_thread != NULL, 1))
+        return this_thread;
+    static struct rrto_thread shared; /* memory is short: all such threads are one */
+    struct rrto_thread *thread = calloc(1, sizeof *thread);
+    if (!thread)
+        return &shared;
+    thread->caller.thread = __atomic_add_fetch(&n_threads, 1, __ATOMIC_RELAXED);
+    rrto_buf_init(&thread->scratch, SCRATCH_MAX_BYTES);
+    (void)pthread_setspecific(thread_key, thread);
+    this_thread = thread;
+    return thread;
+}
+
+/* A lane of its own while there are free ones. */
+static void take_lane(struct rrto_thread *thread, struct rrto_session *session)
+{
+    if (thread->has_lane)
+        return;
+    pthread_mutex_lock(&session->lock);
+    thread->caller.lane = (unsigned)(thread->caller.thread % RRTO_SEQ_LANES);
+    if (~session->lanes_used) {
+        thread->caller.lane = (unsigned)__builtin_ctzll(~session->lanes_used);
+        session->lanes_used |= (uint64_t)1 << thread->caller.lane;
+        thread->has_lane = true;
+    }
+    pthread_mutex_unlock(&session->lock);
+}
+
+/* --- start, fork, exit
+ * --------------------------------------------------------------------------------------------------------- */
+
+/* In the run folder, so that they survive the process; else, or when that fails, in plain memory. A program that
+ * another one in the same process (exec) followed has its own file. */
+static struct rrto_counters *map_counters(const char *folder)
+{
+    const size_t n = sizeof(struct rrto_counters);
+    void *at = MAP_FAILED;
+    char path[512];
+    for (unsigned i = 0; *folder && i < 100; i++) {
+        size_t length = i == 0 ? rrto_format(path, sizeof path, "%s/client-%d.counters", folder, (int)getpid())
+                               : rrto_format(path, sizeof path, "%s/client-%d-%u.counters", folder, (int)getpid(), i);
+        if (length + 1 >= sizeof path)
+            break;
+        int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (fd < 0 && errno == EEXIST)
+            continue;
+        if (fd >= 0) {
+            if (ftruncate(fd, (off_t)n) == 0)
+                at = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+            close(fd);
+        }
+        if (at == MAP_FAILED)
+            rrto_warn("cannot write %s: this process will be missing in the report", path);
+        break;
+    }
+    if (at == MAP_FAILED)
+        at = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return at == MAP_FAILED ? NULL : at;
+}
+
+static bool start_counters(void)
+{
+    struct rrto_counters *counters = map_counters(rrto_config_get()->run_dir);
+    if (!counters)
+        return false;
+    rrto_counters_init(counters);
+    counters->pid = (uint32_t)getpid();
+    counters->started_ns = counters->updated_ns = now_ns();
+    rrto_format(counters->mode, sizeof counters->mode, "%s", rrto_process.mode->name);
+    rrto_format(counters->program, sizeof counters->program, "%s", program_invocation_short_name);
+    rrto_process.counters = counters;
+    return true;
+}
+
+static void in_child(void)
+{
+    if (rrto_process.page)
+        rrto_process.page[0] = 0; /* where the kernel has no MADV_WIPEONFORK */
+    pthread_mutex_init(&start_lock, NULL);
+    pthread_mutex_init(&open_lock, NULL);
+}
+
+static bool start(void)
+{
+    const struct rrto_config *config = rrto_config_get();
+    rrto_process.mode = rrto_mode_find(config->mode);
+    if (!rrto_process.mode) {
+        rrto_process.mode = rrto_mode_default();
+        rrto_error("RRTO_MODE=%s is no mode: using %s", config->mode, rrto_process.mode->name);
+    }
+    uint8_t *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (page == MAP_FAILED || !start_counters() || pthread_key_create(&thread_key, thread_ended) != 0)
+        return false;
+    (void)madvise(page, 4096, MADV_WIPEONFORK);
+    (void)pthread_atfork(NULL, NULL, in_child);
+    page[0] = 1;
+    __atomic_store_n(&rrto_process.page, page, __ATOMIC_RELEASE);
+    return true;
+}
+
+/* The first call of a process, and every call of a forked child. */
+static enum rrto_call_gate enter_slowly(void)
+{
+    enum rrto_call_gate gate = RRTO_CALL_GO;
+    pthread_mutex_lock(&start_lock);
+    if (!rrto_process.page) {
+        if (!start())
+            gate = RRTO_CALL_EXITING; /* no memory for a page */
+    } else if (!rrto_process.page[0]) {
+        if (__atomic_load_n(&rrto_process.state, __ATOMIC_ACQUIRE) != RRTO_PROCESS_NO_SESSION)
+            gate = RRTO_CALL_FORKED; /* the parent had used the GPU */
+        else if (start_counters())   /* the parent's are the parent's */
+            __atomic_store_n(&rrto_process.page[0], 1, __ATOMIC_RELEASE);
+        else
+            gate = RRTO_CALL_EXITING;
+    }
+    pthread_mutex_unlock(&start_lock);
+    return gate;
+}
+
+enum rrto_call_gate rrto_process_enter(void)
+{
+    const uint8_t *page = __atomic_load_n(&rrto_process.page, __ATOMIC_ACQUIRE);
+    if (__builtin_expect(!page || !page[0], 0)) {
+        enum rrto_call_gate gate = enter_slowly();
+        if (gate != RRTO_CALL_GO)
+            return gate;
+    }
+    return __atomic_load_n(&rrto_process.exiting, __ATOMIC_RELAXED) ? RRTO_CALL_EXITING : RRTO_CALL_GO;
+}
+
+/* What is pending leaves, and the goodbye; for GOODBYE_MS at most, whatever other threads are doing. */
+static void say_goodbye(struct rrto_session *session)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += GOODBYE_MS * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    if (rrto_receiver_lost(&session->receiver) || pthread_mutex_timedlock(&session->lock, &until) != 0)
+        return;
+    rrto_record_end(&session->encoder);
+    rrto_session_flush_locked(session);
+    session->counters->updated_ns = now_ns();
+    (void)rrto_trace_close(session->options.trace);
+    session->options.trace = NULL;
+    pthread_mutex_unlock(&session->lock);
+    for (uint64_t start_ns = now_ns(); now_ns() - start_ns < GOODBYE_MS * 1000000u;) {
+        if (rrto_sender_drain(&session->sender) != RRTO_OK || rrto_sender_queued(&session->sender) == 0 ||
+            rrto_conn_wait(&session->conn, true, 20) == RRTO_IO)
+            return;
+    }
+}
+
+/* The process ends by exit(). Nothing is torn down: other threads may still be in here. */
+__attribute__((destructor)) static void leave(void)
+{
+    if (!rrto_process_is_mine())
+        return;
+    __atomic_store_n(&rrto_process.exiting, true, __ATOMIC_RELAXED);
+    const struct rrto_config *config = rrto_config_get();
+    if (__atomic_load_n(&rrto_process.state, __ATOMIC_ACQUIRE) == RRTO_PROCESS_OPEN)
+        say_goodbye(&rrto_process.session);
+    rrto_process.counters->updated_ns = now_ns();
+    if (*config->run_dir || !*config->report)
+        return;
+    const struct rrto_counters *processes[] = {rrto_process.counters};
+    struct rrto_report_end end = {0};
+    int status = rrto_report_write(config->report, &end, processes, 1);
+    if (status != RRTO_OK)
+        rrto_warn("the report could not be written to %s: %s", config->report, rrto_status_text(status));
+}
+
+/* --- the session
+ * --------------------------------------------------------------------------------------------------------------- */
+
+struct rrto_session *rrto_process_session(void)
+{
+    int state = __atomic_load_n(&rrto_process.state, __ATOMIC_ACQUIRE);
+    if (__builtin_expect(state == RRTO_PROCESS_NO_SESSION, 0)) {
+        if (rrto_process_enter() != RRTO_CALL_GO)
+            return NULL;
+        pthread_mutex_lock(&open_lock);
+        state = rrto_process.state;
+        if (state == RRTO_PROCESS_NO_SESSION) {
+            state = rrto_process_connect(&rrto_process) ? RRTO_PROCESS_OPEN : RRTO_PROCESS_FAILED;
+            __atomic_store_n(&rrto_process.state, state, __ATOMIC_RELEASE);
+        }
+        pthread_mutex_unlock(&open_lock);
+    }
+    return state == RRTO_PROCESS_OPEN ? &rrto_process.session : NULL;
+}
+
+const struct rrto_device_info *rrto_session_device(void)
+{
+    return rrto_process_session() ? &rrto_process.device : NULL;
+}
+
+bool rrto_session_open(void)
+{
+    return rrto_process_is_mine() && __atomic_load_n(&rrto_process.state, __ATOMIC_ACQUIRE) == RRTO_PROCESS_OPEN;
+}
+
+bool rrto_session_error(struct rrto_session_error *ret_error)
+{
+    int state = __atomic_load_n(&rrto_process.state, __ATOMIC_ACQUIRE);
+    if (state == RRTO_PROCESS_FAILED) {
+        *ret_error = rrto_process.error;
+        return true;
+    }
+    if (state != RRTO_PROCESS_OPEN || !rrto_receiver_lost(&rrto_process.session.receiver))
+        return false;
+    struct rrto_receiver *receiver = &rrto_process.session.receiver;
+    pthread_mutex_lock(&receiver->lock);
+    ret_error->library = receiver->error.library;
+    ret_error->code = receiver->error.code;
+    _Static_assert(sizeof ret_error->text == sizeof receiver->error.text, "one text");
+    memcpy(ret_error->text, receiver->error.text, sizeof ret_error->text);
+    pthread_mutex_unlock(&receiver->lock);
+    return true;
+}
+
+int32_t rrto_issue(const uint8_t *bytes, size_t n_bytes, const struct rrto_issue_extra *extra)
+{
+    struct rrto_session *session = rrto_process_session();
+    if (!session)
+        return RRTO_LOST;
+    struct rrto_thread *thread = rrto_thread_get();
+    take_lane(thread, session);
+    return rrto_session_issue(session, &thread->caller, bytes, n_bytes, extra);
+}
+
+struct rrto_buf *rrto_issue_scratch(void)
+{
+    struct rrto_buf *scratch = &rrto_thread_get()->scratch;
+    rrto_buf_clear(scratch);
+    return scratch;
+}
+
+bool rrto_issue_poll(uint64_t position)
+{
+    return rrto_session_open() && rrto_session_poll(&rrto_process.session, position);
+}
+
+bool rrto_issue_stream_position(uint32_t stream, uint64_t *ret_position)
+{
+    if (!rrto_session_open())
+        return false;
+    struct rrto_session *session = &rrto_process.session;
+    pthread_mutex_lock(&session->lock);
+    bool found = rrto_tracker_position(&session->tracker, stream, ret_position);
+    pthread_mutex_unlock(&session->lock);
+    return found;
+}
+
+int32_t rrto_issue_wait(uint64_t position)
+{
+    if (!rrto_session_open())
+        return RRTO_LOST;
+    return rrto_session_wait(&rrto_process.session, &rrto_thread_get()->caller, position);
+}
+
+void rrto_issue_drain(const void *host, size_t n)
+{
+    if (rrto_session_open())
+        rrto_session_drain(&rrto_process.session, &rrto_thread_get()->caller, host, n);
+}
+
+void rrto_issue_flush(void)
+{
+    if (rrto_session_open())
+        rrto_session_flush(&rrto_process.session);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The process's one session: opened at the first call that needs it, lost with a sticky error, not inherited by a
+ * forked child. What the files behind issue.h share. */
+#ifndef RRTO_REPLAY_PROCESS_H
+#define RRTO_REPLAY_PROCESS_H
+
+#include "replay/session.h"
+
+enum rrto_process_state { RRTO_PROCESS_NO_SESSION, RRTO_PROCESS_OPEN, RRTO_PROCESS_FAILED };
+
+struct rrto_process {
+    uint8_t *page; /* wiped in a forked child; page[0] = 1: this process called rrto_process_enter */
+    int state;     /* enum rrto_process_state; atomic */
+    bool exiting;  /* atomic */
+    struct rrto_session session;
+    struct rrto_session_error error; /* why there is no session */
+    struct rrto_device_info device;
+    struct rrto_counters *counters;
+    const struct rrto_mode *mode;
+};
+extern struct rrto_process rrto_process;
+
+/* What a thread of the application has. */
+struct rrto_thread {
+    struct rrto_session_caller caller;
+    struct rrto_buf scratch;
+    uint64_t n_calls;
+    unsigned depth;
+    bool has_lane;
+};
+/* The calling thread's; never NULL. */
+struct rrto_thread *rrto_thread_get(void);
+
+/* At every entry: whether this process may go on. */
+enum rrto_call_gate rrto_process_enter(void);
+/* Whether this is the process that entered, not a forked child of it. */
+bool rrto_process_is_mine(void);
+/* The session, opened if need be; NULL when there is none (rrto_process.error tells why). */
+struct rrto_session *rrto_process_session(void);
+/* Opens the session; under a lock of the caller. */
+bool rrto_process_connect(struct rrto_process *process);
+
+#endif

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The way in. Whoever waits receives: one waiting thread at a time (the leader) reads the connection, the others sleep
+ * until their reply is there or the leadership is free. Payload bytes go straight to where they belong. Never takes the
+ * issue lock, never sends. */
+#ifndef RRTO_REPLAY_RECEIVER_H
+#define RRTO_REPLAY_RECEIVER_H
+
+#include "base/buf.h"
+#include "base/map.h"
+#include "report/counters.h"
+#include "wire/reader.h"
+
+#include <pthread.h>
+
+enum { RRTO_RECEIVER_N_DONE = 64, RRTO_RECEIVER_N_WATCHES = 16, RRTO_REPLY_MAX_BYTES = 16 << 20 };
+#define RRTO_RECEIVER_NO_POSITION UINT64_MAX
+
+/* What a reply for an op tells about other ops. */
+enum rrto_covers { RRTO_COVERS_ITSELF, RRTO_COVERS_STREAM, RRTO_COVERS_ALL };
+
+/* Somebody waits for the REPLY of an op. Lives on the waiting thread's stack from before the op is sent until
+ * rrto_receiver_wait returns. */
+struct rrto_waiter {
+    uint64_t position, hash; /* hash: the audit hash there, compared with the server's; 0: not compared */
+    uint32_t stream;
+    enum rrto_covers covers;
+    bool subscribed;        /* the reply tells that the op has completed on the device, not only that it was executed */
+    struct rrto_buf *reply; /* may be NULL */
+    int32_t status;
+    uint8_t library;
+    bool done;
+    struct rrto_waiter *next;
+};
+
+/* A destination of a `down` payload. */
+struct rrto_down {
+    uint64_t position;
+    uint8_t *host;
+    uint64_t n_bytes, n_received;
+    uint32_t next_free;
+    bool used;
+};
+
+struct rrto_receiver_error {
+    int status;          /* RRTO_OK: none */
+    const char *library; /* "" for transport trouble */
+    int32_t code;
+    uint64_t position;
+    char text[240];
+};
+
+struct rrto_receiver {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    struct rrto_reader reader;
+    bool leader; /* somebody reads */
+    struct rrto_waiter *waiters;
+    struct rrto_waiter watches[RRTO_RECEIVER_N_WATCHES]; /* of subscriptions that nobody is blocked on; done = free */
+    struct rrto_map downs;                               /* position -> index of a struct rrto_down */
+    struct rrto_down *down_rows;
+    uint32_t n_down_rows, free_down; /* free_down: index + 1 */
+    uint64_t n_downs;
+    struct rrto_map completed; /* stream -> every op on it below this position has completed */
+    uint64_t completed_all;    /* every op below this position has completed; read with an atomic load anywhere */
+    uint64_t done[RRTO_RECEIVER_N_DONE]; /* positions + 1 that have completed, from subscriptions */
+    unsigned done_at;
+    uint32_t starved_us; /* from the last reply; relaxed atomic */
+    struct rrto_receiver_error error;
+    struct rrto_counters *counters;
+};
+
+int rrto_receiver_init(struct rrto_receiver *receiver, struct rrto_conn *conn, struct rrto_counters *counters);
+void rrto_receiver_fini(struct rrto_receiver *receiver);
+
+/* Registers a waiter / the destination of a down payload. Before the op is sent. */
+void rrto_receiver_expect(struct rrto_receiver *receiver, struct rrto_waiter *waiter);
+bool rrto_receiver_expect_down(struct rrto_receiver *receiver, uint64_t position, void *host, uint64_t n_bytes);
+/* The op will not be sent after all. */
+void rrto_receiver_forget(struct rrto_receiver *receiver, struct rrto_waiter *waiter);
+/* Registers that a subscription's reply is to be noted. False: no room (or it is registered already, then *ret_known).
+ */
+bool rrto_receiver_watch(struct rrto_receiver *receiver, uint64_t position, uint32_t stream, enum rrto_covers covers,
+                         bool *ret_known);
+/* Blocks until the waiter is done or the session is lost; RRTO_OK or RRTO_LOST. */
+int rrto_receiver_wait(struct rrto_receiver *receiver, struct rrto_waiter *waiter);
+/* Handles what has arrived, if nobody else is doing so. Blocks only for the rest of a chunk that has begun. */
+void rrto_receiver_pump(struct rrto_receiver *receiver);
+/* Blocks until no down destination overlaps [host, host + n) any more; RRTO_OK or RRTO_LOST. */
+int rrto_receiver_drain(struct rrto_receiver *receiver, const void *host, size_t n);
+/* The newest position among pending down payloads into [host, host + n); false when there is none. */
+bool rrto_receiver_down_in(struct rrto_receiver *receiver, const void *host, size_t n, uint64_t *ret_position);
+
+/* Whether the op at position is known to have completed; has_stream: it was issued on this stream. */
+bool rrto_receiver_completed(struct rrto_receiver *receiver, uint64_t position, bool has_stream, uint32_t stream);
+/* Every op on the stream below this position has completed. */
+uint64_t rrto_receiver_completed_on(struct rrto_receiver *receiver, uint32_t stream);
+static inline uint64_t rrto_receiver_completed_all(struct rrto_receiver *receiver)
+{
+    return __atomic_load_n(&receiver->completed_all, __ATOMIC_ACQUIRE);
+}
+
+/* Ends the session with an error (the first one stays), logs it once and wakes everybody. Any thread. */
+void rrto_receiver_lose(struct rrto_receiver *receiver, int status, const char *text);
+static inline bool rrto_receiver_lost(struct rrto_receiver *receiver)
+{
+    return __atomic_load_n(&receiver->error.status, __ATOMIC_ACQUIRE) != 0;
+}
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The way out: bytes go to the connection at once as far as it takes them, the rest waits in a bounded ring that the
+ * flusher thread empties. Nothing here blocks, so sending can never wait for receiving. Any thread. */
+#ifndef RRTO_REPLAY_SENDER_H
+#define RRTO_REPLAY_SENDER_H
+
+#include "wire/conn.h"
+
+#include <pthread.h>
+
+struct rrto_sender {
+    pthread_mutex_t lock;
+    struct rrto_conn *conn;
+    uint8_t *ring;
+    uint64_t capacity; /* a power of two */
+    uint64_t in, out;  /* bytes ever put into and taken from the ring */
+    uint64_t high;     /* largest in - out since the ring was last given back */
+    int status;
+};
+
+int rrto_sender_init(struct rrto_sender *sender, struct rrto_conn *conn, uint64_t capacity);
+void rrto_sender_fini(struct rrto_sender *sender);
+/* Takes all of it (copied where it has to wait) or nothing: RRTO_TIMEOUT when the ring has too little room, else a
+ * failure of the connection, which is sticky. *ret_queued: bytes wait in the ring, somebody has to drain it. iov is
+ * used as scratch. */
+int rrto_sender_put(struct rrto_sender *sender, struct iovec *iov, int n_iov, bool *ret_queued);
+/* Writes what the connection takes now. */
+int rrto_sender_drain(struct rrto_sender *sender);
+uint64_t rrto_sender_queued(struct rrto_sender *sender);
+/* Whether bytes have not left this machine yet, as far as it can tell: in the ring or, more than a little, in the
+ * socket. */
+bool rrto_sender_leaving(struct rrto_sender *sender);
+
+#endif

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A session's life, and what leaves it: chunks, frames, back-pressure. */
+#include "replay/session.h"
+
+#include "base/log.h"
+#include "base/status.h"
+
+#include <poll.h>
+#include <string.h>
+
+int rrto_session_init(struct rrto_session *session, const struct rrto_conn *conn,
+                      const struct rrto_session_options *options, struct rrto_counters *counters)
+{
+    memset(session, 0, sizeof *session);
+    const struct rrto_mode *mode = options->mode;
+    session->options = *options;
+    session->conn = *conn;
+    session->counters = counters;
+    session->elide = mode->elide && options->elide;
+    session->memo = mode->memo && options->memo;
+    session->predict = mode->predict && options->predict;
+    session->early = options->early;
+    session->lazysync = session->elide && options->lazysync;
+    session->tau_ns = RRTO_SESSION_TAU_MAX_NS;
+    for (size_t i = 0; i < sizeof session->polls / sizeof session->polls[0]; i++)
+        session->polls[i].position = UINT64_MAX;
+    pthread_mutex_init(&session->lock, NULL);
+    rrto_tracker_init(&session->tracker);
+    rrto_memo_init(&session->answers);
+    int status = rrto_record_encoder_init(&session->encoder, options->log_bytes);
+    session->encoder.no_patches = !options->patch;
+    if (status == RRTO_OK)
+        status = rrto_receiver_init(&session->receiver, &session->conn, counters);
+    if (status == RRTO_OK)
+        status = rrto_sender_init(&session->sender, &session->conn, options->queue_bytes);
+    if (status == RRTO_OK && session->predict && !(session->seq = rrto_seq_create(session->encoder.log.max_ops)))
+        status = RRTO_NO_MEMORY;
+    if (status == RRTO_OK && options->flusher)
+        status = rrto_flusher_start(session);
+    if (status != RRTO_OK)
+        rrto_session_fini(session, 0);
+    return status;
+}
+
+void rrto_session_fini(struct rrto_session *session, int timeout_ms)
+{
+    rrto_flusher_stop(session);
+    if (session->sender.ring && !rrto_receiver_lost(&session->receiver)) {
+        pthread_mutex_lock(&session->lock);
+        rrto_record_end(&session->encoder);
+        rrto_session_flush_locked(session);
+        pthread_mutex_unlock(&session->lock);
+        uint64_t start = session->options.now_ns();
+        while (rrto_sender_drain(&session->sender) == RRTO_OK && rrto_sender_queued(&session->sender) > 0) {
+            uint64_t spent_ms = (session->options.now_ns() - start) / 1000000;
+            if (spent_ms >= (uint64_t)timeout_ms ||
+                rrto_conn_wait(&session->conn, true, timeout_ms - (int)spent_ms) != RRTO_OK)
+                break;
+        }
+    }
+    rrto_conn_close(&session->conn);
+    rrto_sender_fini(&session->sender);
+    rrto_receiver_fini(&session->receiver);
+    session->seq = rrto_seq_destroy(session->seq);
+    rrto_tracker_fini(&session->tracker);
+    rrto_memo_fini(&session->answers);
+    rrto_record_encoder_fini(&session->encoder);
+    pthread_mutex_destroy(&session->lock);
+}
+
+/* The sender has failed. What the server said last tells why better than a broken pipe does. */
+static void lost_on_send(struct rrto_session *session)
+{
+    rrto_receiver_pump(&session->receiver);
+    rrto_receiver_lose(
+        &session->receiver, RRTO_CLOSED,
+        "the connection to the server broke while sending: the GPU session is lost; see the server's log, "
+        "then restart the program");
+}
+
+/* Waits until the ring holds at most `limit` bytes; receives meanwhile, so that a server that waits for us to read goes
+ * on. */
+static bool make_room(struct rrto_session *session, uint64_t limit)
+{
+    while (!rrto_receiver_lost(&session->receiver)) {
+        if (rrto_sender_drain(&session->sender) != RRTO_OK) {
+            lost_on_send(session);
+            return false;
+        }
+        if (rrto_sender_queued(&session->sender) <= limit)
+            return true;
+        struct pollfd entry = {.fd = session->conn.fd, .events = POLLOUT | POLLIN};
+        (void)poll(&entry, 1, 100);
+        if (entry.revents & ~POLLOUT)
+            rrto_receiver_pump(&session->receiver);
+    }
+    return false;
+}
+
+static void put(struct rrto_session *session, struct iovec *iov, int n_iov, uint64_t total)
+{
+    bool queued = false;
+    int status;
+    while ((status = rrto_sender_put(&session->sender, iov, n_iov, &queued)) == RRTO_TIMEOUT)
+        if (!make_room(session, session->sender.capacity - total))
+            return;
+    if (status != RRTO_OK)
+        lost_on_send(session);
+    else if (queued)
+        rrto_flusher_kick(session, true);
+}
+
+/* Cuts a, then b, into OPS chunks. The last one gets END when `end`. */
+static void put_ops(struct rrto_session *session, const uint8_t *a, uint64_t n_a, const uint8_t *b, uint64_t n_b,
+                    bool end)
+{
+    uint64_t limit = session->options.chunk_bytes, left = n_a + n_b;
+    while (left > 0 && !rrto_receiver_lost(&session->receiver)) {
+        uint64_t n = left < limit ? left : limit, part = n < n_a ? n : n_a;
+        left -= n;
+        struct rrto_chunk chunk = {(uint32_t)n, RRTO_CHUNK_OPS, left == 0 && end ? RRTO_CHUNK_END : 0};
+        uint8_t head[RRTO_CHUNK_HEADER_BYTES];
+        rrto_chunk_encode(head, &chunk);
+        struct iovec iov[3] = {{head, sizeof head}};
+        int n_iov = 1;
+        if (part > 0)
+            iov[n_iov++] = (struct iovec){(void *)(uintptr_t)a, part};
+        if (n > part)
+            iov[n_iov++] = (struct iovec){(void *)(uintptr_t)b, n - part};
+        put(session, iov, n_iov, sizeof head + n);
+        a += part;
+        n_a -= part;
+        b += n - part;
+        __atomic_fetch_add(&session->counters->bytes_up, sizeof head + n, __ATOMIC_RELAXED);
+        session->counters->frames_up += chunk.flags & RRTO_CHUNK_END;
+        session->frame_open = !(chunk.flags & RRTO_CHUNK_END);
+    }
+}
+
+static void out_failed(struct rrto_session *session)
+{
+    rrto_receiver_lose(
+        &session->receiver, RRTO_NO_MEMORY,
+        "out of memory while encoding ops: the GPU session is lost; restart the program with more memory");
+}
+
+void rrto_session_flush_locked(struct rrto_session *session)
+{
+    rrto_record_close(&session->encoder);
+    struct rrto_buf *out = &session->encoder.out;
+    if (out->failed)
+        out_failed(session);
+    else if (out->size > 0)
+        put_ops(session, out->data, out->size, NULL, 0, true);
+    rrto_buf_clear(out);
+    session->n_pending_literals = 0;
+    __atomic_store_n(&session->pending_since_ns, 0, __ATOMIC_RELAXED);
+}
+
+void rrto_session_send_payload_locked(struct rrto_session *session, const void *payload, uint64_t n)
+{
+    struct rrto_buf *out = &session->encoder.out;
+    session->counters->payload_up += n;
+    if (n < RRTO_SESSION_EARLY_BYTES) {
+        rrto_buf_put(out, payload, n);
+        return;
+    }
+    if (out->failed)
+        out_failed(session);
+    else
+        put_ops(session, out->data, out->size, payload, n, !session->early);
+    rrto_buf_clear(out);
+    session->n_pending_literals = 0;
+    __atomic_store_n(&session->pending_since_ns, 0, __ATOMIC_RELAXED);
+}
+
+bool rrto_session_make_room(struct rrto_session *session, uint64_t n)
+{
+    uint64_t half = session->sender.capacity / 2;
+    if (n < RRTO_SESSION_EARLY_BYTES || rrto_sender_queued(&session->sender) <= half)
+        return true;
+    return make_room(session, half);
+}
+
+bool rrto_session_subscribe(struct rrto_session *session, uint64_t position)
+{
+    struct rrto_chunk chunk = {RRTO_SUBSCRIBE_BYTES, RRTO_CHUNK_SUBSCRIBE, 0};
+    uint8_t bytes[RRTO_CHUNK_HEADER_BYTES + RRTO_SUBSCRIBE_BYTES];
+    rrto_chunk_encode(bytes, &chunk);
+    rrto_subscribe_encode(bytes + RRTO_CHUNK_HEADER_BYTES, position);
+    struct iovec iov = {bytes, sizeof bytes};
+    put(session, &iov, 1, sizeof bytes);
+    __atomic_fetch_add(&session->counters->bytes_up, sizeof bytes, __ATOMIC_RELAXED);
+    return !rrto_receiver_lost(&session->receiver);
+}

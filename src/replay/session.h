@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A session: one process's connection to its worker, and everything issue() keeps. issue.h is what front ends see; this
+ * is what the files of this room share, and what tests open on a connection of their own. Lock order: session->lock,
+ * then the sender's or receiver's lock. */
+#ifndef RRTO_REPLAY_SESSION_H
+#define RRTO_REPLAY_SESSION_H
+
+#include "replay/issue.h"
+#include "replay/memo.h"
+#include "replay/mode.h"
+#include "replay/optable.h"
+#include "replay/receiver.h"
+#include "replay/record.h"
+#include "replay/sender.h"
+#include "replay/tracker.h"
+#include "seq/seq.h"
+
+enum {
+    RRTO_SESSION_EARLY_BYTES = 16 << 10, /* a payload of this size starts to leave at its call */
+    RRTO_SESSION_PENDING_LITERALS = 64,
+    RRTO_SESSION_POLL_NS = 1000000, /* polling for this long asks the server */
+    RRTO_SESSION_TAU_MIN_NS = 100000,
+    RRTO_SESSION_TAU_MAX_NS = 4000000,
+};
+
+struct rrto_trace; /* trace.h */
+
+/* What a session is told at its start. */
+struct rrto_session_options {
+    const struct rrto_mode *mode;
+    const struct rrto_optable *table;
+    bool elide, memo, predict, patch, early; /* and-ed with the mode's */
+    bool lazysync;
+    bool flusher; /* with the thread that flushes by time; without it only tests */
+    uint64_t log_bytes, chunk_bytes, deviate;
+    uint64_t queue_bytes;     /* of the way out, a power of two */
+    uint64_t (*now_ns)(void); /* a monotonic clock */
+    struct rrto_trace *trace; /* may be NULL; owned by the caller */
+};
+
+struct rrto_session {
+    struct rrto_session_options options;
+    bool elide, memo, predict, early, lazysync;
+    struct rrto_conn conn;
+    struct rrto_sender sender;
+    struct rrto_receiver receiver;
+    struct rrto_counters *counters; /* lent */
+
+    pthread_mutex_t lock; /* the issue lock: protects what follows */
+    struct rrto_record_encoder encoder;
+    struct rrto_seq *seq; /* NULL without prediction */
+    struct rrto_tracker tracker;
+    struct rrto_memo answers;
+    uint64_t lanes_used;    /* bit set */
+    uint64_t n_predictions; /* for options.deviate */
+    uint64_t n_pending_literals;
+    bool frame_open; /* bytes of the present frame have left */
+    /* pending_since_ns: the first op that has not been flushed; 0: none. tau_ns: how long it may wait. Atomics: the
+     * flusher looks at them. */
+    uint64_t pending_since_ns, tau_ns;
+    uint64_t last_h2d_thread, last_h2d_stream; /* lazysync: the last op, if it was an H2D; thread 0: it was not */
+    struct {                                   /* positions that are being polled */
+        uint64_t position, since_ns;
+    } polls[8];
+    unsigned poll_at;
+
+    pthread_t flusher;
+    bool flusher_runs;
+    pthread_mutex_t flusher_lock;
+    pthread_cond_t flusher_wake;
+    bool flusher_idle, flusher_stop; /* idle: it has to be woken */
+};
+
+/* Takes over the connection, on which the hello has been made. counters is lent for the session's life. RRTO_NO_MEMORY.
+ */
+int rrto_session_init(struct rrto_session *session, const struct rrto_conn *conn,
+                      const struct rrto_session_options *options, struct rrto_counters *counters);
+/* Says goodbye (at most timeout_ms), closes. No other thread may use the session any more. */
+void rrto_session_fini(struct rrto_session *session, int timeout_ms);
+
+/* As in issue.h, for a session. lane: of the calling thread. thread: a number of it, not 0. ret_round_trips (may be
+ * NULL) is incremented for each wait. */
+struct rrto_session_caller {
+    unsigned lane;
+    uint64_t thread;
+    uint64_t round_trips;
+};
+int32_t rrto_session_issue(struct rrto_session *session, struct rrto_session_caller *caller, const uint8_t *bytes,
+                           size_t n_bytes, const struct rrto_issue_extra *extra);
+bool rrto_session_poll(struct rrto_session *session, uint64_t position);
+int32_t rrto_session_wait(struct rrto_session *session, struct rrto_session_caller *caller, uint64_t position);
+void rrto_session_drain(struct rrto_session *session, struct rrto_session_caller *caller, const void *host, size_t n);
+void rrto_session_flush(struct rrto_session *session);
+
+/* Internal. With the issue lock: sends what is pending and ends the frame. */
+void rrto_session_flush_locked(struct rrto_session *session);
+/* With the issue lock: the payload of the op that was just encoded joins what is pending; a large one leaves with it,
+ * in a frame that stays open. */
+void rrto_session_send_payload_locked(struct rrto_session *session, const void *payload, uint64_t n);
+/* Without the issue lock: back-pressure before a payload of n bytes. Blocks while the way out is more than half full.
+ * False: lost. */
+bool rrto_session_make_room(struct rrto_session *session, uint64_t n);
+/* Asks for a REPLY once the op at position, which has been flushed, has completed. False: lost. */
+bool rrto_session_subscribe(struct rrto_session *session, uint64_t position);
+/* Starts and stops the flusher thread, wakes it. */
+int rrto_flusher_start(struct rrto_session *session);
+void rrto_flusher_stop(struct rrto_session *session);
+void rrto_flusher_kick(struct rrto_session *session, bool urgent);
+/* Whether time alone calls for a flush at now_ns; else *ret_wait_ns: when to look again (UINT64_MAX: when woken). */
+bool rrto_flusher_due(struct rrto_session *session, uint64_t now_ns, uint64_t *ret_wait_ns);
+
+#endif

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is outstanding. */
+#include "replay/tracker.h"
+
+void rrto_tracker_init(struct rrto_tracker *tracker)
+{
+    *tracker = (struct rrto_tracker){.one_stream = true};
+    rrto_map_init(&tracker->visible_on);
+    rrto_map_init(&tracker->queued_on);
+}
+
+void rrto_tracker_fini(struct rrto_tracker *tracker)
+{
+    rrto_map_fini(&tracker->visible_on);
+    rrto_map_fini(&tracker->queued_on);
+}
+
+/* An op that puts work into a stream. Synchronises and questions put none there. */
+static bool is_queued(const struct rrto_op_info *info)
+{
+    return info->flags & RRTO_OP_DEVICE && !(info->flags & (RRTO_OP_SYNC | RRTO_OP_ELIDABLE | RRTO_OP_MEMO));
+}
+
+/* One whose effect, or failure, the host could see by synchronising. */
+static bool is_visible(const struct rrto_op_info *info)
+{
+    const uint32_t hidden = RRTO_OP_INFALLIBLE | RRTO_OP_INVISIBLE;
+    return is_queued(info) && (info->flags & hidden) != hidden;
+}
+
+bool rrto_tracker_is_work(const struct rrto_op_info *info)
+{
+    return is_queued(info) && !(info->flags & RRTO_OP_DOWN) && (is_visible(info) || info->flags & RRTO_OP_UP);
+}
+
+void rrto_tracker_issued(struct rrto_tracker *tracker, const struct rrto_optable *table,
+                         const struct rrto_op_info *info, const uint8_t *op, size_t n, uint64_t position, bool wait)
+{
+    uint32_t stream;
+    if (rrto_optable_number(op) == table->stream_create)
+        tracker->one_stream = false;
+    if (info->flags & RRTO_OP_DOWN && !wait)
+        tracker->down = position + 1;
+    if (!is_queued(info))
+        return;
+    bool has_stream = rrto_optable_stream(info, op, n, &stream);
+    if (!has_stream)
+        tracker->queued_nowhere = position + 1;
+    else if (!rrto_map_put(&tracker->queued_on, stream, position + 1))
+        tracker->broken = true;
+    if (!is_visible(info))
+        return;
+    tracker->visible = position + 1;
+    if (!has_stream)
+        tracker->visible_nowhere = position + 1;
+    else if (!rrto_map_put(&tracker->visible_on, stream, position + 1))
+        tracker->broken = true;
+}
+
+bool rrto_tracker_quiet(struct rrto_tracker *tracker, struct rrto_receiver *receiver)
+{
+    uint64_t all = rrto_receiver_completed_all(receiver);
+    if (tracker->broken)
+        return false;
+    if (tracker->visible <= all)
+        return true;
+    if (tracker->one_stream || tracker->visible_nowhere > all)
+        return false;
+    size_t cursor = 0;
+    uint64_t stream, position;
+    while (rrto_map_next(&tracker->visible_on, &cursor, &stream, &position))
+        if (position > all && position > rrto_receiver_completed_on(receiver, (uint32_t)stream))
+            return false;
+    return true;
+}
+
+enum rrto_covers rrto_tracker_covers(const struct rrto_tracker *tracker, const struct rrto_optable *table,
+                                     const struct rrto_op_info *info, const uint8_t *op, size_t n, uint32_t *ret_stream)
+{
+    *ret_stream = 0;
+    if (rrto_optable_number(op) == table->device_synchronize)
+        return RRTO_COVERS_ALL;
+    bool has_stream = rrto_optable_stream(info, op, n, ret_stream);
+    if (!(info->flags & (RRTO_OP_DOWN | RRTO_OP_ELIDABLE)) || !has_stream)
+        return RRTO_COVERS_ITSELF;
+    return tracker->one_stream ? RRTO_COVERS_ALL : RRTO_COVERS_STREAM;
+}
+
+bool rrto_tracker_position(const struct rrto_tracker *tracker, uint32_t stream, uint64_t *ret_position)
+{
+    uint64_t position = 0;
+    (void)rrto_map_get(&tracker->queued_on, stream, &position);
+    if (tracker->queued_nowhere > position)
+        position = tracker->queued_nowhere;
+    if (position == 0)
+        return false;
+    *ret_position = position - 1;
+    return true;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What has been issued and may not have completed: decides when a synchronise may be answered here (SEMANTICS rule 9).
+ * Conservative: any visible op that is outstanding anywhere in the session forbids it. Under the issue lock. */
+#ifndef RRTO_REPLAY_TRACKER_H
+#define RRTO_REPLAY_TRACKER_H
+
+#include "base/map.h"
+#include "replay/optable.h"
+#include "replay/receiver.h"
+
+struct rrto_tracker {
+    bool one_stream;            /* no stream was ever created: the legacy stream is all there is */
+    uint64_t visible;           /* position + 1 of the last visible op, on any stream */
+    uint64_t visible_nowhere;   /* of the last visible one that names no stream */
+    uint64_t queued_nowhere;    /* of the last op for the device that names no stream */
+    uint64_t down;              /* of the last D2H that nobody has been blocked for yet */
+    struct rrto_map visible_on; /* stream -> position + 1 of its last visible op */
+    struct rrto_map queued_on;  /* stream -> position + 1 of its last op */
+    bool broken;                /* memory was short: nothing is elided any more */
+};
+
+void rrto_tracker_init(struct rrto_tracker *tracker);
+void rrto_tracker_fini(struct rrto_tracker *tracker);
+/* Whether work for the device begins: a launch or a library op, or an H2D. */
+bool rrto_tracker_is_work(const struct rrto_op_info *info);
+/* Notes an op that was issued. */
+void rrto_tracker_issued(struct rrto_tracker *tracker, const struct rrto_optable *table,
+                         const struct rrto_op_info *info, const uint8_t *op, size_t n, uint64_t position, bool wait);
+/* Whether nothing visible is outstanding. */
+bool rrto_tracker_quiet(struct rrto_tracker *tracker, struct rrto_receiver *receiver);
+/* What the completion of this op says about those before it; *ret_stream: its stream. */
+enum rrto_covers rrto_tracker_covers(const struct rrto_tracker *tracker, const struct rrto_optable *table,
+                                     const struct rrto_op_info *info, const uint8_t *op, size_t n,
+                                     uint32_t *ret_stream);
+/* The newest op on a stream (or on none in particular). */
+bool rrto_tracker_position(const struct rrto_tracker *tracker, uint32_t stream, uint64_t *ret_position);
+
+#endif

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The counters' arithmetic. */
+#include "report/counters.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void rrto_counters_init(struct rrto_counters *counters)
+{
+    counters->magic = RRTO_COUNTERS_MAGIC;
+    counters->version = RRTO_COUNTERS_VERSION;
+    counters->n_bytes = (uint32_t)sizeof *counters;
+}
+
+bool rrto_counters_valid(const void *data, size_t n)
+{
+    struct {
+        uint64_t magic;
+        uint32_t version, n_bytes;
+    } head;
+    if (n < sizeof(struct rrto_counters))
+        return false;
+    memcpy(&head, data, sizeof head);
+    return head.magic == RRTO_COUNTERS_MAGIC && head.version == RRTO_COUNTERS_VERSION &&
+           head.n_bytes == sizeof(struct rrto_counters);
+}
+
+void rrto_counters_totals(const struct rrto_counters *counters, struct rrto_counters_inference *ret_totals)
+{
+#define NOW(field) .field = __atomic_load_n(&counters->field, __ATOMIC_RELAXED)
+    *ret_totals = (struct rrto_counters_inference){.start_ns = counters->started_ns,
+                                                   .end_ns = counters->updated_ns,
+                                                   NOW(calls),
+                                                   NOW(ops),
+                                                   NOW(ops_literal),
+                                                   NOW(ops_predicted),
+                                                   NOW(ops_patched),
+                                                   NOW(round_trips),
+                                                   NOW(bytes_up),
+                                                   NOW(bytes_down),
+                                                   NOW(payload_up),
+                                                   NOW(payload_down),
+                                                   NOW(frames_up),
+                                                   NOW(changed_bytes),
+                                                   NOW(blocked_ns)};
+#undef NOW
+    ret_totals->op_bytes_up = ret_totals->bytes_up - ret_totals->payload_up;
+}
+
+/* All but the times. */
+static struct rrto_counters_inference difference(const struct rrto_counters_inference *to,
+                                                 const struct rrto_counters_inference *from)
+{
+    struct rrto_counters_inference d = {0};
+#define MINUS(field) d.field = to->field - from->field
+    MINUS(calls);
+    MINUS(ops);
+    MINUS(ops_literal);
+    MINUS(ops_predicted);
+    MINUS(ops_patched);
+    MINUS(round_trips);
+    MINUS(bytes_up);
+    MINUS(bytes_down);
+    MINUS(payload_up);
+    MINUS(payload_down);
+    MINUS(op_bytes_up);
+    MINUS(frames_up);
+    MINUS(changed_bytes);
+    MINUS(blocked_ns);
+#undef MINUS
+    return d;
+}
+
+void rrto_counters_close_last(struct rrto_counters *counters)
+{
+    if (counters->result_wait_ns == 0)
+        return;
+    struct rrto_counters_inference inference = difference(&counters->result, &counters->base);
+    inference.start_ns = counters->base.start_ns ? counters->base.start_ns : counters->started_ns;
+    inference.end_ns = counters->result_wait_ns;
+    uint64_t number = counters->inferences;
+    counters->last[number % RRTO_COUNTERS_N_LAST] = inference;
+    if (number == 0) {
+        counters->first = inference;
+        counters->first_inference_ns = counters->result_wait_ns;
+    }
+    if (counters->first_replayed_inference == 0 && inference.ops > 0 && inference.ops_literal * 10 <= inference.ops)
+        counters->first_replayed_inference = number + 1;
+    counters->base = counters->result;
+    counters->base.start_ns = 0;
+    counters->result_wait_ns = 0;
+    counters->inferences = number + 1;
+}
+
+bool rrto_counters_next_inference(struct rrto_counters *counters, uint64_t now_ns)
+{
+    bool ended = counters->result_wait_ns != 0;
+    rrto_counters_close_last(counters);
+    if (counters->base.start_ns == 0)
+        counters->base.start_ns = now_ns;
+    return ended;
+}
+
+void rrto_counters_result(struct rrto_counters *counters, uint64_t now_ns)
+{
+    rrto_counters_totals(counters, &counters->result);
+    counters->result_wait_ns = now_ns;
+}
+
+static int compare(const void *a, const void *b)
+{
+    uint64_t x, y;
+    memcpy(&x, a, sizeof x);
+    memcpy(&y, b, sizeof y);
+    return (x > y) - (x < y);
+}
+
+uint64_t rrto_counters_median(const struct rrto_counters *counters, size_t offset)
+{
+    uint64_t values[RRTO_COUNTERS_N_LAST];
+    size_t n = counters->inferences < RRTO_COUNTERS_N_LAST ? (size_t)counters->inferences : RRTO_COUNTERS_N_LAST;
+    if (n == 0)
+        return 0;
+    for (size_t i = 0; i < n; i++)
+        memcpy(&values[i], (const uint8_t *)&counters->last[i] + offset, sizeof values[i]);
+    qsort(values, n, sizeof values[0], compare);
+    return values[(n - 1) / 2];
+}
+
+bool rrto_counters_unsupported(struct rrto_counters *counters, const char *name)
+{
+    const unsigned last = RRTO_COUNTERS_N_UNSUPPORTED - 1;
+    for (unsigned i = 0; i <= last; i++) {
+        char *row = counters->unsupported[i].name;
+        const size_t room = sizeof counters->unsupported[i].name - 1;
+        bool first = row[0] == 0;
+        if (first) {
+            const char *text = i == last ? "other" : name;
+            size_t n = strlen(text);
+            memcpy(row, text, n < room ? n : room);
+        }
+        if (first || i == last || strncmp(row, name, room) == 0) {
+            __atomic_fetch_add(&counters->unsupported[i].count, 1, __ATOMIC_RELAXED);
+            return first;
+        }
+    }
+    return false;
+}

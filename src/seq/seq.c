@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The search: follow the successor; on a mismatch jump to the latest place whose last 16, 8 or 4 tokens agree, else to
+ * where the lane left off, else to the latest place whose last 2 or 1 tokens agree. */
+#include "seq/seq.h"
+
+#include "seq/context.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+enum {
+    N_CONTEXTS = 5,
+    MAX_CONTEXT = 16,
+    RESUME_SCAN = 16,    /* ops looked ahead for where the application goes on */
+    RESUME_LIFE = 64,    /* ops after which it is not looked for any more */
+    FOLLOW_AGAIN = 8,    /* matches after a deviation until the lane is said to follow a sequence again */
+    N_INFERENCES = 4096, /* whose places are remembered */
+    MAX_TABLE = 1 << 16, /* slots per context length */
+};
+
+static const unsigned context_length[N_CONTEXTS] = {16, 8, 4, 2, 1};
+#define MULTIPLIER UINT64_C(0x9e3779b97f4a7c15)
+
+struct lane {
+    uint64_t expected; /* where the next op should be, or NONE */
+    uint64_t last;     /* position of the lane's last op, or NONE */
+    uint64_t resume;   /* where the lane left off, or NONE */
+    uint64_t resume_until;
+    uint64_t matches; /* in a row */
+    unsigned row;     /* of the established sequence that is followed; NO_ROW: none */
+    unsigned at;      /* in tokens[] */
+    uint64_t tokens[MAX_CONTEXT];
+    uint64_t hash[N_CONTEXTS]; /* of the last k tokens */
+};
+
+enum { NO_ROW = RRTO_SEQ_SEQUENCES };
+
+struct inference {
+    uint64_t start, id;
+};
+
+struct rrto_seq {
+    size_t n_bytes;
+    uint64_t mask, head;
+    uint64_t power[N_CONTEXTS]; /* MULTIPLIER ** k */
+    uint64_t *tokens;           /* by position */
+    uint32_t *next;             /* by position: distance to the lane's next op, 0 = not known */
+    struct rrto_context contexts[N_CONTEXTS];
+    struct lane lanes[RRTO_SEQ_LANES];
+
+    uint64_t n_inferences;     /* ended */
+    uint64_t start, id_so_far; /* of the present inference */
+    struct inference inferences[N_INFERENCES];
+    struct rrto_seq_sequence sequences[RRTO_SEQ_SEQUENCES];
+    uint64_t deviations;
+};
+
+static uint64_t mix(uint64_t x)
+{
+    x ^= x >> 32;
+    x *= UINT64_C(0xd6e8feb86659fd93);
+    return x ^ (x >> 32);
+}
+
+void rrto_seq_reset_lane(struct rrto_seq *seq, unsigned lane)
+{
+    seq->lanes[lane] =
+        (struct lane){.expected = RRTO_SEQ_NONE, .last = RRTO_SEQ_NONE, .resume = RRTO_SEQ_NONE, .row = NO_ROW};
+}
+
+struct rrto_seq *rrto_seq_create(uint64_t max_ops)
+{
+    uint64_t n_slots = max_ops < MAX_TABLE ? max_ops : MAX_TABLE;
+    if (n_slots < RRTO_CONTEXT_WAYS)
+        n_slots = RRTO_CONTEXT_WAYS;
+    size_t n_bytes = (sizeof(struct rrto_seq) + 63) & ~(size_t)63;
+    size_t tokens_at = n_bytes, next_at = tokens_at + max_ops * 8,
+           contexts_at = next_at + ((max_ops * 4 + 63) & ~(uint64_t)63);
+    n_bytes = contexts_at + n_slots * 8 * N_CONTEXTS;
+    uint8_t *at = mmap(NULL, n_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (at == MAP_FAILED)
+        return NULL;
+    struct rrto_seq *seq = (struct rrto_seq *)(void *)at;
+    seq->n_bytes = n_bytes;
+    seq->mask = max_ops - 1;
+    seq->tokens = (uint64_t *)(void *)(at + tokens_at);
+    seq->next = (uint32_t *)(void *)(at + next_at);
+    for (unsigned c = 0; c < N_CONTEXTS; c++) {
+        seq->contexts[c].slots = (uint64_t *)(void *)(at + contexts_at + c * n_slots * 8);
+        seq->contexts[c].mask = n_slots / RRTO_CONTEXT_WAYS - 1;
+        seq->power[c] = 1;
+        for (unsigned i = 0; i < context_length[c]; i++)
+            seq->power[c] *= MULTIPLIER;
+    }
+    for (unsigned lane = 0; lane < RRTO_SEQ_LANES; lane++)
+        rrto_seq_reset_lane(seq, lane);
+    return seq;
+}
+
+struct rrto_seq *rrto_seq_destroy(struct rrto_seq *seq)
+{
+    if (seq)
+        munmap(seq, seq->n_bytes);
+    return NULL;
+}
+
+uint64_t rrto_seq_expected(const struct rrto_seq *seq, unsigned lane)
+{
+    return seq->lanes[lane].expected;
+}
+
+uint64_t rrto_seq_token(const struct rrto_seq *seq, uint64_t position)
+{
+    return seq->tokens[position & seq->mask];
+}
+
+static bool kept(const struct rrto_seq *seq, uint64_t position, uint64_t oldest)
+{
+    return position != RRTO_SEQ_NONE && position >= oldest && position < seq->head && seq->head - position <= seq->mask;
+}
+
+static uint64_t successor(const struct rrto_seq *seq, uint64_t position)
+{
+    uint32_t distance = seq->next[position & seq->mask];
+    return distance ? position + distance : RRTO_SEQ_NONE;
+}
+
+/* The first op from `from` on, along its lane, that has this token. */
+static uint64_t scan(const struct rrto_seq *seq, uint64_t from, uint64_t token, uint64_t oldest)
+{
+    for (unsigned i = 0; i < RESUME_SCAN && kept(seq, from, oldest); i++) {
+        if (rrto_seq_token(seq, from) == token)
+            return from;
+        from = successor(seq, from);
+    }
+    return RRTO_SEQ_NONE;
+}
+
+/* The row of the established sequence that the inference at `position` was, or NO_ROW. */
+static unsigned row_at(const struct rrto_seq *seq, uint64_t position)
+{
+    uint64_t low = seq->n_inferences > N_INFERENCES ? seq->n_inferences - N_INFERENCES : 0, high = seq->n_inferences;
+    if (position >= seq->start)
+        return NO_ROW;   /* the present inference */
+    while (low < high) { /* the last one that starts at or before position */
+        uint64_t middle = low + (high - low) / 2;
+        if (seq->inferences[middle % N_INFERENCES].start <= position)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == 0 || (seq->n_inferences > N_INFERENCES && low == seq->n_inferences - N_INFERENCES))
+        return NO_ROW;
+    uint64_t id = seq->inferences[(low - 1) % N_INFERENCES].id;
+    for (unsigned row = 0; row < RRTO_SEQ_SEQUENCES; row++)
+        if (seq->sequences[row].id == id)
+            return seq->sequences[row].hits > 0 ? row : NO_ROW;
+    return NO_ROW;
+}
+
+static uint64_t search(const struct rrto_seq *seq, struct lane *lane, const uint64_t *found, uint64_t token,
+                       uint64_t oldest)
+{
+    for (unsigned c = 0; c < 3; c++)
+        if (kept(seq, found[c], oldest) && rrto_seq_token(seq, found[c]) == token)
+            return found[c];
+    uint64_t source = scan(seq, lane->expected, token, oldest);
+    if (source == RRTO_SEQ_NONE && seq->head <= lane->resume_until)
+        source = scan(seq, lane->resume, token, oldest);
+    if (source != RRTO_SEQ_NONE)
+        return source;
+    if (kept(seq, lane->expected, oldest) && (lane->resume == RRTO_SEQ_NONE || seq->head > lane->resume_until)) {
+        lane->resume = lane->expected;
+        lane->resume_until = seq->head + RESUME_LIFE;
+    }
+    for (unsigned c = 3; c < N_CONTEXTS; c++)
+        if (kept(seq, found[c], oldest) && rrto_seq_token(seq, found[c]) == token)
+            return found[c];
+    return RRTO_SEQ_NONE;
+}
+
+/* Says which sequence the lane follows and whether it has just left one. */
+static void judge(struct rrto_seq *seq, struct lane *lane, uint64_t source, bool matched)
+{
+    lane->matches = matched ? lane->matches + 1 : 0;
+    if (seq->head == seq->start) { /* the first op of an inference: any sequence may begin here */
+        lane->row = source == RRTO_SEQ_NONE ? NO_ROW : row_at(seq, source);
+        return;
+    }
+    if (!matched && lane->row != NO_ROW) {
+        seq->sequences[lane->row].deviations++;
+        seq->deviations++;
+        lane->row = NO_ROW;
+    } else if (matched && lane->row == NO_ROW && lane->matches == FOLLOW_AGAIN) {
+        lane->row = row_at(seq, source);
+    }
+}
+
+uint64_t rrto_seq_push(struct rrto_seq *seq, unsigned lane_number, uint64_t token, uint64_t oldest)
+{
+    struct lane *lane = &seq->lanes[lane_number];
+    uint64_t position = seq->head, mixed = mix(token), found[N_CONTEXTS];
+    for (unsigned c = 0; c < N_CONTEXTS; c++) {
+        uint64_t leaves = lane->tokens[(lane->at - context_length[c]) % MAX_CONTEXT];
+        lane->hash[c] = lane->hash[c] * MULTIPLIER + mixed - leaves * seq->power[c];
+        found[c] = rrto_context_update(&seq->contexts[c], mix(lane->hash[c]), position);
+    }
+    uint64_t source = lane->expected;
+    bool matched = kept(seq, source, oldest) && rrto_seq_token(seq, source) == token;
+    if (!matched)
+        source = search(seq, lane, found, token, oldest);
+    judge(seq, lane, source, matched);
+
+    lane->tokens[lane->at % MAX_CONTEXT] = mixed;
+    lane->at++;
+    seq->tokens[position & seq->mask] = token;
+    seq->next[position & seq->mask] = 0;
+    if (lane->last != RRTO_SEQ_NONE && position - lane->last <= seq->mask)
+        seq->next[lane->last & seq->mask] = (uint32_t)(position - lane->last);
+    lane->last = position;
+    lane->expected = source == RRTO_SEQ_NONE ? RRTO_SEQ_NONE : successor(seq, source);
+    seq->id_so_far = mix(seq->id_so_far ^ mixed) * MULTIPLIER;
+    seq->head++;
+    return source;
+}
+
+const struct rrto_seq_sequence *rrto_seq_boundary(struct rrto_seq *seq)
+{
+    uint64_t id = seq->id_so_far | 1, ops = seq->head - seq->start;
+    struct rrto_seq_sequence *row = &seq->sequences[0];
+    for (unsigned i = 0; i < RRTO_SEQ_SEQUENCES; i++) {
+        struct rrto_seq_sequence *at = &seq->sequences[i];
+        if (at->id == id) {
+            row = at;
+            break;
+        }
+        /* the row to reuse: an unused one, else the one with the fewest hits, the oldest of these */
+        if (row->id &&
+            (!at->id || at->hits < row->hits || (at->hits == row->hits && at->first_inference < row->first_inference)))
+            row = at;
+    }
+    if (row->id == id) {
+        row->hits++;
+    } else {
+        for (unsigned lane = 0; lane < RRTO_SEQ_LANES; lane++) /* nobody follows what the row meant before */
+            if (seq->lanes[lane].row == (unsigned)(row - seq->sequences))
+                seq->lanes[lane].row = NO_ROW;
+        *row = (struct rrto_seq_sequence){.id = id, .ops = ops, .first_inference = seq->n_inferences};
+    }
+    seq->inferences[seq->n_inferences % N_INFERENCES] = (struct inference){seq->start, id};
+    seq->n_inferences++;
+    seq->start = seq->head;
+    seq->id_so_far = 0;
+    return row;
+}
+
+const struct rrto_seq_sequence *rrto_seq_sequences(const struct rrto_seq *seq)
+{
+    return seq->sequences;
+}
+
+uint64_t rrto_seq_deviations(const struct rrto_seq *seq)
+{
+    return seq->deviations;
+}

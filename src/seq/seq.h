@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Operator Sequence Search: tokens of ops in, "this op is probably the one at position p of the log" out. Pure: no
+ * input or output, no clock, nothing but tokens; the same tokens give the same answers. What it says is a hint, the
+ * caller compares bytes. Amortised O(1) per op, no allocation after create, memory bounded by max_ops. Not locked.
+ * docs/replay.md tells the algorithm. */
+#ifndef RRTO_SEQ_SEQ_H
+#define RRTO_SEQ_SEQ_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { RRTO_SEQ_LANES = 64, RRTO_SEQ_SEQUENCES = 16 };
+#define RRTO_SEQ_NONE UINT64_MAX
+
+struct rrto_seq; /* opaque */
+
+/* A sequence of ops between two boundaries (an inference). */
+struct rrto_seq_sequence {
+    uint64_t id; /* fingerprint of its tokens; 0: unused row */
+    uint64_t ops;
+    uint64_t first_inference; /* number of boundaries before it first ended */
+    uint64_t hits;            /* repetitions */
+    uint64_t deviations;      /* the application left it, though it had repeated */
+};
+
+/* max_ops: a power of two; ops further back are forgotten. NULL when memory is short. */
+struct rrto_seq *rrto_seq_create(uint64_t max_ops);
+struct rrto_seq *rrto_seq_destroy(struct rrto_seq *seq); /* accepts NULL, returns NULL */
+
+/* Where the lane's next op is expected: a position, or RRTO_SEQ_NONE. lane < RRTO_SEQ_LANES, here and below. */
+uint64_t rrto_seq_expected(const struct rrto_seq *seq, unsigned lane);
+/* The token at a position that is not forgotten. */
+uint64_t rrto_seq_token(const struct rrto_seq *seq, uint64_t position);
+/* The lane's next op has this token; its position is the number of pushes before it. Returns the position that it
+ * probably repeats, not older than `oldest`, or RRTO_SEQ_NONE. */
+uint64_t rrto_seq_push(struct rrto_seq *seq, unsigned lane, uint64_t token, uint64_t oldest);
+/* The lane that a thread leaves is given to another one: its context is forgotten. */
+void rrto_seq_reset_lane(struct rrto_seq *seq, unsigned lane);
+
+/* The next op begins an inference. Ends the present one; returns its row in rrto_seq_sequences(). */
+const struct rrto_seq_sequence *rrto_seq_boundary(struct rrto_seq *seq);
+/* RRTO_SEQ_SEQUENCES rows; valid for the life of seq. */
+const struct rrto_seq_sequence *rrto_seq_sequences(const struct rrto_seq *seq);
+/* How often an established sequence was left, altogether (rows are reused, this is not). */
+uint64_t rrto_seq_deviations(const struct rrto_seq *seq);
+
+#endif
