@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The device memory allocator. Memory is backed in pages of 2 MiB on the server, so usage is counted in such pages: small blocks share the
- * pages of the lower part of the arena, large ones have pages of their own in the upper part. */
+/* The device memory allocator. Memory is backed in pages of 2 MiB on the server, so usage is counted in such pages:
+ * small blocks share the pages of the lower part of the arena, large ones have pages of their own in the upper part. */
 #include "cuda/arena.h"
 
 #include "base/range.h"
@@ -23,7 +23,7 @@ static struct {
     uint16_t *page_users; /* live small blocks that touch a page of the lower part */
     struct {
         uint64_t address, n_bytes;
-    } *symbols;
+    } * symbols;
     size_t n_symbols;
 } arena = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
@@ -58,7 +58,8 @@ static int32_t open_arena(void)
     return result;
 }
 
-/* Counts (step 1) or uncounts (step -1) a small block's pages; returns by how many bytes the server's memory use changes. */
+/* Counts (step 1) or uncounts (step -1) a small block's pages; returns by how many bytes the server's memory use
+ * changes. */
 static uint64_t count_pages(uint64_t address, uint64_t n_bytes, int step)
 {
     uint64_t changed = 0;

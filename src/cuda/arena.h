@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Device memory: the session's address arena, allocated here, by call order alone, so that an address means the same on both sides and
- * running out of memory is decided at the call. The pages behind it are the server's; nothing here is ever dereferenced. */
+/* Device memory: the session's address arena, allocated here, by call order alone, so that an address means the same on
+ * both sides and running out of memory is decided at the call. The pages behind it are the server's; nothing here is
+ * ever dereferenced. */
 #ifndef RRTO_CUDA_ARENA_H
 #define RRTO_CUDA_ARENA_H
 
@@ -10,7 +11,8 @@
 
 /* Allocates n_bytes (more than 0) and issues mem_alloc. Any thread; connects. Returns a CUDA error. */
 int32_t rrto_arena_alloc(uint64_t n_bytes, uint64_t *ret_address);
-/* Frees the block that starts at address and issues mem_free, behind everything issued so far. RRTO_CUDA_INVALID_VALUE when none starts there. */
+/* Frees the block that starts at address and issues mem_free, behind everything issued so far. RRTO_CUDA_INVALID_VALUE
+ * when none starts there. */
 int32_t rrto_arena_free(uint64_t address);
 /* Whether [address, address + n_bytes) lies inside one live block. */
 bool rrto_arena_live(uint64_t address, uint64_t n_bytes);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What generated entries ask of the runtime and driver front ends: handle to id, the status of a lost session, last-error bookkeeping. */
+/* What generated entries ask of the runtime and driver front ends: handle to id, the status of a lost session,
+ * last-error bookkeeping. */
 #include "base/status.h"
 #include "cuda/error.h"
 #include "cuda/module.h"

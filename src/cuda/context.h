@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Contexts: there is one device, one address space and one session, so every context is a name for the same thing. What is kept is what applications
- * can observe: the per-thread stack, reference counts, flags. Local, never blocks, except where connecting is said. */
+/* Contexts: there is one device, one address space and one session, so every context is a name for the same thing. What
+ * is kept is what applications can observe: the per-thread stack, reference counts, flags. Local, never blocks, except
+ * where connecting is said. */
 #ifndef RRTO_CUDA_CONTEXT_H
 #define RRTO_CUDA_CONTEXT_H
 
@@ -9,8 +10,8 @@
 
 struct rrto_context;
 
-/* The runtime's implicit initialisation: makes the primary context current if the thread has none. Connects at the process's first use; returns a CUDA
- * error. One load afterwards. */
+/* The runtime's implicit initialisation: makes the primary context current if the thread has none. Connects at the
+ * process's first use; returns a CUDA error. One load afterwards. */
 int32_t rrto_context_use(void);
 /* The driver's check: RRTO_CUDA_INVALID_CONTEXT when the thread has none. */
 int32_t rrto_context_need(void);

@@ -9,8 +9,8 @@
 #include <string.h>
 #include <strings.h>
 
-/* Attributes that are 0 whatever the server's GPU can do: each names something that needs shared memory between the application and the GPU, or that
- * the client does not offer (docs/limits.md). */
+/* Attributes that are 0 whatever the server's GPU can do: each names something that needs shared memory between the
+ * application and the GPU, or that the client does not offer (docs/limits.md). */
 static const uint8_t refused_attributes[] = {
     RRTO_DEVICE_CAN_MAP_HOST,
     RRTO_DEVICE_MANAGED_MEMORY,
@@ -18,11 +18,11 @@ static const uint8_t refused_attributes[] = {
     RRTO_DEVICE_PAGEABLE_ACCESS,
     RRTO_DEVICE_CONCURRENT_MANAGED,
     RRTO_DEVICE_HOST_POINTER_FOR_REGISTERED,
-    92,  /* stream memory operations, first version */
-    93,  /* 64-bit stream memory operations, first version */
-    94,  /* wait-value with NOR, first version */
-    96,  /* cooperative launches over several devices */
-    98,  /* flush of remote writes */
+    92, /* stream memory operations, first version */
+    93, /* 64-bit stream memory operations, first version */
+    94, /* wait-value with NOR, first version */
+    96, /* cooperative launches over several devices */
+    98, /* flush of remote writes */
     RRTO_DEVICE_PAGEABLE_HOST_TABLES,
     RRTO_DEVICE_DIRECT_MANAGED_FROM_HOST,
     102, /* virtual memory management */

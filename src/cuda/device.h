@@ -70,8 +70,8 @@ enum rrto_device_attribute {
     RRTO_DEVICE_ATTRIBUTES = 192,
 };
 
-/* The value that applications are told: the server's, or 0 for what cannot work over a link (host memory that kernels reach, managed memory, virtual
- * memory handles, export to other processes). Returns a CUDA error; connects. */
+/* The value that applications are told: the server's, or 0 for what cannot work over a link (host memory that kernels
+ * reach, managed memory, virtual memory handles, export to other processes). Returns a CUDA error; connects. */
 int32_t rrto_device_attribute(int32_t attribute, int32_t *ret_value);
 /* The same with a device at hand: 0 for an attribute that it does not have. */
 int32_t rrto_device_value(const struct rrto_device_info *device, int32_t attribute);

@@ -88,7 +88,8 @@ CUresult rrto_client_cuMemGetAddressRange_v2(CUdeviceptr *ret_base, size_t *ret_
     return CUDA_SUCCESS;
 }
 
-static CUresult copy_linear(uint64_t dst, uint64_t src, size_t n, enum rrto_copy_kind kind, CUstream stream, bool synchronous)
+static CUresult copy_linear(uint64_t dst, uint64_t src, size_t n, enum rrto_copy_kind kind, CUstream stream,
+                            bool synchronous)
 {
     int32_t result = rrto_context_need();
     return driver(result ? result : rrto_memory_copy_linear(dst, src, n, kind, stream, synchronous));
@@ -302,7 +303,8 @@ static struct pointer_facts look_at(CUdeviceptr address)
 }
 
 /* Writes a value of n bytes; zero when not known is what cuPointerGetAttributes gives. */
-static CUresult pointer_value(void *data, CUpointer_attribute attribute, CUdeviceptr address, const struct pointer_facts *facts)
+static CUresult pointer_value(void *data, CUpointer_attribute attribute, CUdeviceptr address,
+                              const struct pointer_facts *facts)
 {
     union {
         uint64_t wide;
@@ -376,7 +378,8 @@ CUresult rrto_client_cuPointerGetAttribute(void *data, CUpointer_attribute attri
     return pointer_value(data, attribute, address, &facts);
 }
 
-CUresult rrto_client_cuPointerGetAttributes(unsigned int n, CUpointer_attribute *attributes, void **data, CUdeviceptr address)
+CUresult rrto_client_cuPointerGetAttributes(unsigned int n, CUpointer_attribute *attributes, void **data,
+                                            CUdeviceptr address)
 {
     if (!attributes || !data)
         return CUDA_ERROR_INVALID_VALUE;

@@ -55,8 +55,8 @@ CUresult rrto_client_cuModuleLoadData(CUmodule *module, const void *image)
 }
 
 /* Options steer the driver's compiler; they do not travel. Logs that are asked for come back empty. */
-CUresult rrto_client_cuModuleLoadDataEx(CUmodule *module, const void *image, unsigned int n_options, CUjit_option *options,
-                                        void **values)
+CUresult rrto_client_cuModuleLoadDataEx(CUmodule *module, const void *image, unsigned int n_options,
+                                        CUjit_option *options, void **values)
 {
     for (unsigned int i = 0; options && values && i < n_options; i++) {
         if (options[i] == CU_JIT_INFO_LOG_BUFFER_SIZE_BYTES || options[i] == CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES)
@@ -132,7 +132,8 @@ CUresult rrto_client_cuModuleGetFunction(CUfunction *ret_function, CUmodule hand
     return CUDA_SUCCESS;
 }
 
-CUresult rrto_client_cuModuleGetGlobal_v2(CUdeviceptr *ret_address, size_t *ret_n_bytes, CUmodule handle, const char *name)
+CUresult rrto_client_cuModuleGetGlobal_v2(CUdeviceptr *ret_address, size_t *ret_n_bytes, CUmodule handle,
+                                          const char *name)
 {
     struct rrto_module *module = check_module(handle);
     uint64_t address, n_bytes;
@@ -181,7 +182,8 @@ CUresult rrto_client_cuFuncGetAttribute(int *value, CUfunction_attribute attribu
 CUresult rrto_client_cuFuncSetAttribute(CUfunction handle, CUfunction_attribute attribute, int value)
 {
     struct rrto_function *function;
-    if ((unsigned)attribute < CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES || (unsigned)attribute >= CU_FUNC_ATTRIBUTE_MAX)
+    if ((unsigned)attribute < CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES ||
+        (unsigned)attribute >= CU_FUNC_ATTRIBUTE_MAX)
         return CUDA_ERROR_INVALID_VALUE;
     int32_t result = ready(handle, &function);
     return driver(result ? result : rrto_function_set_attribute(function, (int32_t)attribute, value));
@@ -244,8 +246,9 @@ CUresult rrto_client_cuFuncIsLoaded(CUfunctionLoadingState *state, CUfunction ha
     return CUDA_SUCCESS;
 }
 
-CUresult rrto_client_cuOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(int *n_blocks, CUfunction handle, int block_size,
-                                                                          size_t dynamic_bytes, unsigned int flags)
+CUresult rrto_client_cuOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(int *n_blocks, CUfunction handle,
+                                                                          int block_size, size_t dynamic_bytes,
+                                                                          unsigned int flags)
 {
     struct rrto_function *function;
     if (!n_blocks)
@@ -257,7 +260,8 @@ CUresult rrto_client_cuOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(int *n
 CUresult rrto_client_cuOccupancyMaxActiveBlocksPerMultiprocessor(int *n_blocks, CUfunction handle, int block_size,
                                                                  size_t dynamic_bytes)
 {
-    return rrto_client_cuOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(n_blocks, handle, block_size, dynamic_bytes, 0);
+    return rrto_client_cuOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(n_blocks, handle, block_size, dynamic_bytes,
+                                                                            0);
 }
 
 /* `extra`: pairs of a key and a pointer, ended by NULL. Key 1: the parameter block, key 2: a pointer to its size. */

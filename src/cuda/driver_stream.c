@@ -97,8 +97,8 @@ CUresult rrto_client_cuStreamIsCapturing(CUstream stream, CUstreamCaptureStatus 
     return not_capturing(stream, status);
 }
 
-CUresult rrto_client_cuStreamGetCaptureInfo_v2(CUstream stream, CUstreamCaptureStatus *status, cuuint64_t *id, CUgraph *graph,
-                                               const CUgraphNode **dependencies, size_t *n_dependencies)
+CUresult rrto_client_cuStreamGetCaptureInfo_v2(CUstream stream, CUstreamCaptureStatus *status, cuuint64_t *id,
+                                               CUgraph *graph, const CUgraphNode **dependencies, size_t *n_dependencies)
 {
     (void)id;
     (void)graph;
@@ -107,9 +107,9 @@ CUresult rrto_client_cuStreamGetCaptureInfo_v2(CUstream stream, CUstreamCaptureS
     return not_capturing(stream, status);
 }
 
-CUresult rrto_client_cuStreamGetCaptureInfo_v3(CUstream stream, CUstreamCaptureStatus *status, cuuint64_t *id, CUgraph *graph,
-                                               const CUgraphNode **dependencies, const CUgraphEdgeData **edges,
-                                               size_t *n_dependencies)
+CUresult rrto_client_cuStreamGetCaptureInfo_v3(CUstream stream, CUstreamCaptureStatus *status, cuuint64_t *id,
+                                               CUgraph *graph, const CUgraphNode **dependencies,
+                                               const CUgraphEdgeData **edges, size_t *n_dependencies)
 {
     (void)id;
     (void)graph;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Driver functions by name: cuGetProcAddress and the runtime's cudaGetDriverEntryPointByVersion. Which function a name means at a version stands in
- * src/api/driver.api. */
+/* Driver functions by name: cuGetProcAddress and the runtime's cudaGetDriverEntryPointByVersion. Which function a name
+ * means at a version stands in src/api/driver.api. */
 #include "api/entry.h"
 #include "cuda/device.h"
 #include "gen/client_bodies.h"
@@ -48,7 +48,8 @@ CUresult rrto_client_cuGetProcAddress(const char *symbol, void **function, int v
 
 /* Succeeds with a NULL pointer and a status when there is no such function, as the runtime does. */
 cudaError_t rrto_client_cudaGetDriverEntryPointByVersion(const char *symbol, void **function, unsigned int version,
-                                                         unsigned long long flags, cudaDriverEntryPointQueryResult *status)
+                                                         unsigned long long flags,
+                                                         cudaDriverEntryPointQueryResult *status)
 {
     if (!symbol || !function || flags & ~(unsigned long long)FLAGS)
         return cudaErrorInvalidValue;
@@ -60,7 +61,8 @@ cudaError_t rrto_client_cudaGetDriverEntryPointByVersion(const char *symbol, voi
     return cudaSuccess;
 }
 
-/* Undocumented tables that a statically linked runtime asks for: none, which is what stops such a program at its start. */
+/* Undocumented tables that a statically linked runtime asks for: none, which is what stops such a program at its start.
+ */
 CUresult rrto_client_cuGetExportTable(const void **table, const CUuuid *id)
 {
     if (!table || !id)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Result codes: names, texts, translation between the runtime's and the driver's, and what a lost session looks like to a caller. */
+/* Result codes: names, texts, translation between the runtime's and the driver's, and what a lost session looks like to
+ * a caller. */
 #include "cuda/error.h"
 
 #include "base/status.h"

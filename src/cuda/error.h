@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* CUDA results inside the client. One numbering serves both APIs: the runtime's, which is the driver's plus a few codes that only the
- * runtime has; the driver front end translates those at its door. */
+/* CUDA results inside the client. One numbering serves both APIs: the runtime's, which is the driver's plus a few codes
+ * that only the runtime has; the driver front end translates those at its door. */
 #ifndef RRTO_CUDA_ERROR_H
 #define RRTO_CUDA_ERROR_H
 
@@ -13,14 +13,14 @@ enum rrto_cuda_error {
     RRTO_CUDA_NO_MEMORY = 2,
     RRTO_CUDA_NOT_INITIALIZED = 3,
     RRTO_CUDA_UNLOADING = 4,
-    RRTO_CUDA_INVALID_CONFIGURATION = 9,  /* runtime only */
-    RRTO_CUDA_INVALID_PITCH = 12,         /* runtime only */
-    RRTO_CUDA_INVALID_SYMBOL = 13,        /* runtime only */
-    RRTO_CUDA_INVALID_DEVICE_POINTER = 17,/* runtime only */
-    RRTO_CUDA_INVALID_DIRECTION = 21,     /* runtime only */
-    RRTO_CUDA_LOST = 46,                  /* the server or the link to it is gone: "devices unavailable" */
-    RRTO_CUDA_MISSING_CONFIGURATION = 52, /* runtime only */
-    RRTO_CUDA_INVALID_FUNCTION = 98,      /* runtime only */
+    RRTO_CUDA_INVALID_CONFIGURATION = 9,   /* runtime only */
+    RRTO_CUDA_INVALID_PITCH = 12,          /* runtime only */
+    RRTO_CUDA_INVALID_SYMBOL = 13,         /* runtime only */
+    RRTO_CUDA_INVALID_DEVICE_POINTER = 17, /* runtime only */
+    RRTO_CUDA_INVALID_DIRECTION = 21,      /* runtime only */
+    RRTO_CUDA_LOST = 46,                   /* the server or the link to it is gone: "devices unavailable" */
+    RRTO_CUDA_MISSING_CONFIGURATION = 52,  /* runtime only */
+    RRTO_CUDA_INVALID_FUNCTION = 98,       /* runtime only */
     RRTO_CUDA_NO_DEVICE = 100,
     RRTO_CUDA_INVALID_DEVICE = 101,
     RRTO_CUDA_INVALID_IMAGE = 200,
@@ -44,7 +44,8 @@ enum rrto_cuda_error {
 
 /* What rrto_issue answered, as a CUDA result: a lost session becomes the sticky code that stands for its cause. */
 int32_t rrto_cuda_issued(int32_t status);
-/* The code of the sticky error; RRTO_CUDA_LOST for transport trouble. 0 when the session is well. Cheap: a flag when all is well. */
+/* The code of the sticky error; RRTO_CUDA_LOST for transport trouble. 0 when the session is well. Cheap: a flag when
+ * all is well. */
 int32_t rrto_cuda_sticky(void);
 /* The driver's code for a result in the common numbering. */
 int32_t rrto_cuda_to_driver(int32_t error);

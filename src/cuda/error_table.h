@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* CUDA's result codes: number, name in the runtime, name in the driver (empty where one of the two does not have it), and the text that both
- * answer. Numbers, names and texts are what applications observe (CUDA 13.0). */
+/* CUDA's result codes: number, name in the runtime, name in the driver (empty where one of the two does not have it),
+ * and the text that both answer. Numbers, names and texts are what applications observe (CUDA 13.0). */
 #ifndef RRTO_CUDA_ERROR_TABLE_H
 #define RRTO_CUDA_ERROR_TABLE_H
 

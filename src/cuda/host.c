@@ -114,8 +114,7 @@ int32_t rrto_host_register(void *memory, size_t n_bytes, uint32_t flags)
 {
     if (!memory || n_bytes == 0 || n_bytes > UINTPTR_MAX - (uintptr_t)memory)
         return RRTO_CUDA_INVALID_VALUE;
-    struct rrto_host_range range = {
-        .base = (uintptr_t)memory, .n_bytes = n_bytes, .flags = flags, .registered = true};
+    struct rrto_host_range range = {.base = (uintptr_t)memory, .n_bytes = n_bytes, .flags = flags, .registered = true};
     return add_range(&range);
 }
 

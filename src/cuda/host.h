@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Page-locked host memory, as CUDA calls it: memory of the application whose asynchronous copies need not be waited for. Nothing is locked
- * here (no device reads it); what matters is to know the ranges. */
+/* Page-locked host memory, as CUDA calls it: memory of the application whose asynchronous copies need not be waited
+ * for. Nothing is locked here (no device reads it); what matters is to know the ranges. */
 #ifndef RRTO_CUDA_HOST_H
 #define RRTO_CUDA_HOST_H
 
@@ -10,7 +10,8 @@
 
 /* Page-aligned memory, zeroed; RRTO_CUDA_NO_MEMORY. Any thread. */
 int32_t rrto_host_alloc(size_t n_bytes, uint32_t flags, void **ret_memory);
-/* Waits for copies that still arrive there, then frees. NULL is fine. RRTO_CUDA_INVALID_VALUE for what rrto_host_alloc did not return. */
+/* Waits for copies that still arrive there, then frees. NULL is fine. RRTO_CUDA_INVALID_VALUE for what rrto_host_alloc
+ * did not return. */
 int32_t rrto_host_free(void *memory);
 /* Declares a range of the application's own memory. RRTO_CUDA_HOST_ALREADY_REGISTERED when it overlaps one. */
 int32_t rrto_host_register(void *memory, size_t n_bytes, uint32_t flags);

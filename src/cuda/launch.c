@@ -19,7 +19,14 @@ enum { STACK_BLOCK_BYTES = 4096, MAX_ATTRIBUTES = 16, COOPERATIVE = 1 };
 enum { ATTRIBUTE_MAX_THREADS = 0, ATTRIBUTE_STATIC_SHARED = 1, ATTRIBUTE_MAX_DYNAMIC_SHARED = 8 };
 
 /* CUlaunchAttributeID */
-enum { ID_IGNORE = 0, ID_COOPERATIVE = 2, ID_CLUSTER = 4, ID_CLUSTER_POLICY = 5, ID_SERIALIZATION = 6, ID_PRIORITY = 8 };
+enum {
+    ID_IGNORE = 0,
+    ID_COOPERATIVE = 2,
+    ID_CLUSTER = 4,
+    ID_CLUSTER_POLICY = 5,
+    ID_SERIALIZATION = 6,
+    ID_PRIORITY = 8
+};
 enum { ID_PROGRAMMATIC_EVENT = 7, ID_COMPLETION_EVENT = 12 };
 
 static int32_t check_shape(const struct rrto_device_info *device, const struct rrto_function *function,
@@ -59,7 +66,8 @@ static int32_t check_cooperative(const struct rrto_device_info *device, struct r
     return blocks > room ? RRTO_CUDA_COOPERATIVE_TOO_LARGE : RRTO_CUDA_SUCCESS;
 }
 
-/* What travels of the attributes: what changes how the grid runs. Hints stay here, cooperative becomes a flag, events cannot be offered. */
+/* What travels of the attributes: what changes how the grid runs. Hints stay here, cooperative becomes a flag, events
+ * cannot be offered. */
 static int32_t pick_attributes(const struct rrto_launch *launch, struct rrto_launch_attribute *picked, uint32_t *ret_n,
                                uint32_t *flags)
 {
@@ -95,8 +103,8 @@ static int32_t pick_attributes(const struct rrto_launch *launch, struct rrto_lau
     return RRTO_CUDA_SUCCESS;
 }
 
-/* A page-locked host pointer means nothing to a GPU at the other end of a link. Only parameters that are one word are looked at: words inside
- * structures may be garbage that happens to look like one. */
+/* A page-locked host pointer means nothing to a GPU at the other end of a link. Only parameters that are one word are
+ * looked at: words inside structures may be garbage that happens to look like one. */
 static int32_t check_pointers(const struct rrto_function *function, const uint8_t *block)
 {
     for (uint32_t i = 0; i < function->layout->n_params; i++) {
@@ -105,9 +113,10 @@ static int32_t check_pointers(const struct rrto_function *function, const uint8_
         void *word;
         memcpy(&word, block + function->layout->offsets[i], sizeof word);
         if (rrto_host_find(word, NULL) && !rrto_config_enabled("hostpointers")) {
-            rrto_error("kernel %s is given page-locked host memory (%p), which a remote GPU cannot reach; copy it to the "
-                       "device (RRTO_ENABLE=hostpointers passes it on)",
-                       function->name, word);
+            rrto_error(
+                "kernel %s is given page-locked host memory (%p), which a remote GPU cannot reach; copy it to the "
+                "device (RRTO_ENABLE=hostpointers passes it on)",
+                function->name, word);
             return RRTO_CUDA_INVALID_VALUE;
         }
     }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Kernel launches: limits are checked here, at the call, as CUDA does; then the parameter block travels with the bytes that were passed. */
+/* Kernel launches: limits are checked here, at the call, as CUDA does; then the parameter block travels with the bytes
+ * that were passed. */
 #ifndef RRTO_CUDA_LAUNCH_H
 #define RRTO_CUDA_LAUNCH_H
 
@@ -18,10 +19,10 @@ struct rrto_launch_attribute {
 
 struct rrto_launch {
     struct rrto_launch_shape shape;
-    void **args;        /* one pointer per parameter; or NULL with block */
-    const void *block;  /* the parameter block itself */
+    void **args;       /* one pointer per parameter; or NULL with block */
+    const void *block; /* the parameter block itself */
     size_t n_block;
-    uint32_t flags;     /* 1: cooperative */
+    uint32_t flags;                                 /* 1: cooperative */
     const struct rrto_launch_attribute *attributes; /* as the application gave them */
     uint32_t n_attributes;
 };

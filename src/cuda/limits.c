@@ -11,11 +11,11 @@ static const struct {
     bool known;
     size_t value;
 } limit_table[] = {
-    [0] = {true, 1024},                  /* stack bytes per thread */
-    [1] = {true, (size_t)1 << 20},       /* printf FIFO */
-    [2] = {true, (size_t)8 << 20},       /* malloc heap */
-    [5] = {true, 64},                    /* L2 fetch granularity */
-    [6] = {true, 0},                     /* persisting L2 bytes */
+    [0] = {true, 1024},            /* stack bytes per thread */
+    [1] = {true, (size_t)1 << 20}, /* printf FIFO */
+    [2] = {true, (size_t)8 << 20}, /* malloc heap */
+    [5] = {true, 64},              /* L2 fetch granularity */
+    [6] = {true, 0},               /* persisting L2 bytes */
 };
 
 int32_t rrto_limits_get(int32_t limit, size_t *ret_value)

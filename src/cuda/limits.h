@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Device limits and preferences that both APIs read and set. No op carries them: a limit can be read, set to what it is, or lowered, not raised
- * (docs/limits.md). Local. CUDA errors. */
+/* Device limits and preferences that both APIs read and set. No op carries them: a limit can be read, set to what it
+ * is, or lowered, not raised (docs/limits.md). Local. CUDA errors. */
 #ifndef RRTO_CUDA_LIMITS_H
 #define RRTO_CUDA_LIMITS_H
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Copies and fills as ops. Ops on device memory are issued only for ranges inside a live allocation: that is what makes them infallible. */
+/* Copies and fills as ops. Ops on device memory are issued only for ranges inside a live allocation: that is what makes
+ * them infallible. */
 #include "cuda/memory.h"
 
 #include "cuda/arena.h"
@@ -24,8 +25,8 @@ static bool span_of(uint64_t pitch, uint64_t width, uint64_t height, uint64_t *r
     return !__builtin_mul_overflow(pitch, height - 1, &rows) && !__builtin_add_overflow(rows, width, ret_n);
 }
 
-/* Where an address lies. Module variables are known by their range; the caller's word counts for them only when it says "device", because they
- * are the server's addresses and may equal some address of this process. */
+/* Where an address lies. Module variables are known by their range; the caller's word counts for them only when it says
+ * "device", because they are the server's addresses and may equal some address of this process. */
 static bool is_device(uint64_t address, uint64_t n, bool said_device)
 {
     return rrto_arena_contains(address) || (said_device && rrto_arena_symbol(address, n));
@@ -56,7 +57,8 @@ static int32_t d2h_row(uint64_t dst, uint64_t src, uint64_t n, uint32_t stream, 
 static int32_t d2d_rectangle(const struct rrto_copy *copy, uint32_t stream)
 {
     if (copy->height == 1) {
-        struct rrto_args_mem_copy_d2d args = {.dst = copy->dst, .src = copy->src, .n_bytes = copy->width, .stream = stream};
+        struct rrto_args_mem_copy_d2d args = {
+            .dst = copy->dst, .src = copy->src, .n_bytes = copy->width, .stream = stream};
         return rrto_cuda_issued(rrto_issue_mem_copy_d2d(&args, NULL));
     }
     struct rrto_args_mem_copy_2d args = {.dst = copy->dst,
@@ -69,7 +71,8 @@ static int32_t d2d_rectangle(const struct rrto_copy *copy, uint32_t stream)
     return rrto_cuda_issued(rrto_issue_mem_copy_2d(&args, NULL));
 }
 
-/* Rows from the host, one payload: gathered here, spread on the device through a temporary block. Row by row where there is no room for one. */
+/* Rows from the host, one payload: gathered here, spread on the device through a temporary block. Row by row where
+ * there is no room for one. */
 static int32_t h2d_rectangle(const struct rrto_copy *copy, uint32_t stream)
 {
     uint64_t n_bytes, staging;
@@ -116,7 +119,8 @@ static int32_t d2h_rectangle(const struct rrto_copy *copy, uint32_t stream)
     int32_t result = 0;
     if (!rows) {
         for (uint64_t row = 0; row < copy->height && !result; row++)
-            result = d2h_row(copy->dst + row * copy->dst_pitch, copy->src + row * copy->src_pitch, copy->width, stream, true);
+            result = d2h_row(copy->dst + row * copy->dst_pitch, copy->src + row * copy->src_pitch, copy->width, stream,
+                             true);
         return result;
     }
     struct rrto_copy pack = *copy;
@@ -158,12 +162,14 @@ int32_t rrto_memory_copy(const struct rrto_copy *request)
         !__builtin_mul_overflow(copy.width, copy.height, &copy.width))
         copy.height = 1;
     uint64_t n_dst, n_src;
-    if (!span_of(copy.dst_pitch, copy.width, copy.height, &n_dst) || !span_of(copy.src_pitch, copy.width, copy.height, &n_src))
+    if (!span_of(copy.dst_pitch, copy.width, copy.height, &n_dst) ||
+        !span_of(copy.src_pitch, copy.width, copy.height, &n_src))
         return RRTO_CUDA_INVALID_VALUE;
 
     bool to_device = is_device(copy.dst, n_dst, copy.kind == RRTO_COPY_H2D || copy.kind == RRTO_COPY_D2D);
     bool from_device = is_device(copy.src, n_src, copy.kind == RRTO_COPY_D2H || copy.kind == RRTO_COPY_D2D);
-    /* With unified addresses CUDA goes by the addresses too; but a host address where the caller promised a device one is an error. */
+    /* With unified addresses CUDA goes by the addresses too; but a host address where the caller promised a device one
+     * is an error. */
     bool wants_to = copy.kind == RRTO_COPY_H2D || copy.kind == RRTO_COPY_D2D;
     bool wants_from = copy.kind == RRTO_COPY_D2H || copy.kind == RRTO_COPY_D2D;
     if ((wants_to && !to_device) || (wants_from && !from_device))

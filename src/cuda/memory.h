@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Copies and fills. Where an address belongs decides what travels: a snapshot to the server, a payload from it, or nothing but the request. */
+/* Copies and fills. Where an address belongs decides what travels: a snapshot to the server, a payload from it, or
+ * nothing but the request. */
 #ifndef RRTO_CUDA_MEMORY_H
 #define RRTO_CUDA_MEMORY_H
 
@@ -15,15 +16,16 @@ struct rrto_copy {
     uint64_t dst_pitch, src_pitch; /* bytes from row to row; ignored when height is 1 */
     uint64_t width, height;        /* bytes of a row, rows */
     enum rrto_copy_kind kind;
-    const void *stream;  /* a handle */
-    bool synchronous;    /* the call returns when the bytes are there */
+    const void *stream; /* a handle */
+    bool synchronous;   /* the call returns when the bytes are there */
 };
 
-/* Does it. Source bytes on the host are read before it returns; bytes that come down to pageable memory, or of a synchronous copy, are there when it
- * returns; those of an asynchronous copy to page-locked memory arrive before the completion is visible to anybody. Returns a CUDA error. */
+/* Does it. Source bytes on the host are read before it returns; bytes that come down to pageable memory, or of a
+ * synchronous copy, are there when it returns; those of an asynchronous copy to page-locked memory arrive before the
+ * completion is visible to anybody. Returns a CUDA error. */
 int32_t rrto_memory_copy(const struct rrto_copy *copy);
-static inline int32_t rrto_memory_copy_linear(uint64_t dst, uint64_t src, uint64_t n, enum rrto_copy_kind kind, const void *stream,
-                                              bool synchronous)
+static inline int32_t rrto_memory_copy_linear(uint64_t dst, uint64_t src, uint64_t n, enum rrto_copy_kind kind,
+                                              const void *stream, bool synchronous)
 {
     struct rrto_copy copy = {
         .dst = dst, .src = src, .width = n, .height = 1, .kind = kind, .stream = stream, .synchronous = synchronous};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Loading modules and looking functions up. One lock serialises first uses; it is held while the server answers, which is safe because the server
- * answers these ops without waiting for the device or for any other thread of the application. */
+/* Loading modules and looking functions up. One lock serialises first uses; it is held while the server answers, which
+ * is safe because the server answers these ops without waiting for the device or for any other thread of the
+ * application. */
 #include "cuda/module.h"
 
 #include "base/log.h"
@@ -244,8 +245,8 @@ int32_t rrto_function_set_cache_config(struct rrto_function *function, int32_t c
     return rrto_cuda_issued(rrto_issue_function_set_cache_config(&args, NULL));
 }
 
-int32_t rrto_function_occupancy(struct rrto_function *function, int32_t block_size, uint64_t dynamic_bytes, uint32_t flags,
-                                int32_t *ret_n_blocks)
+int32_t rrto_function_occupancy(struct rrto_function *function, int32_t block_size, uint64_t dynamic_bytes,
+                                uint32_t flags, int32_t *ret_n_blocks)
 {
     int32_t result = rrto_function_ready(function);
     if (result)

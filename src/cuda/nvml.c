@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* NVML: the device as the session describes it. Memory figures are this process's own share; sensors are not offered. */
+/* NVML: the device as the session describes it. Memory figures are this process's own share; sensors are not offered.
+ */
 #include "cuda/arena.h"
 #include "cuda/device.h"
 #include "gen/client_bodies.h"
@@ -276,8 +277,8 @@ nvmlReturn_t rrto_client_nvmlDeviceGetMemoryInfo_v2(nvmlDevice_t handle, nvmlMem
     uint64_t available, total;
     nvmlReturn_t result = memory ? memory_of(handle, &available, &total) : NVML_ERROR_INVALID_ARGUMENT;
     if (!result)
-        *memory = (nvmlMemory_v2_t){
-            .version = memory->version, .total = total, .free = available, .used = total - available};
+        *memory =
+            (nvmlMemory_v2_t){.version = memory->version, .total = total, .free = available, .used = total - available};
     return result;
 }
 
@@ -309,7 +310,8 @@ nvmlReturn_t rrto_client_nvmlDeviceGetComputeMode(nvmlDevice_t handle, nvmlCompu
 }
 
 /* Other clients of the server are none of this process's business. */
-nvmlReturn_t rrto_client_nvmlDeviceGetComputeRunningProcesses_v3(nvmlDevice_t handle, unsigned int *count, nvmlProcessInfo_t *infos)
+nvmlReturn_t rrto_client_nvmlDeviceGetComputeRunningProcesses_v3(nvmlDevice_t handle, unsigned int *count,
+                                                                 nvmlProcessInfo_t *infos)
 {
     const struct rrto_device_info *device;
     (void)infos;
@@ -319,7 +321,8 @@ nvmlReturn_t rrto_client_nvmlDeviceGetComputeRunningProcesses_v3(nvmlDevice_t ha
     return result;
 }
 
-nvmlReturn_t rrto_client_nvmlDeviceGetComputeRunningProcesses(nvmlDevice_t handle, unsigned int *count, nvmlProcessInfo_t *infos)
+nvmlReturn_t rrto_client_nvmlDeviceGetComputeRunningProcesses(nvmlDevice_t handle, unsigned int *count,
+                                                              nvmlProcessInfo_t *infos)
 {
     return rrto_client_nvmlDeviceGetComputeRunningProcesses_v3(handle, count, infos);
 }

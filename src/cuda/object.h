@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The C handles that applications hold: small blocks with a kind and a session id. A handle that was destroyed is recognised (its memory is
- * never returned to malloc, and is reused late), so use after destroy is an error, not a crash. */
+/* The C handles that applications hold: small blocks with a kind and a session id. A handle that was destroyed is
+ * recognised (its memory is never returned to malloc, and is reused late), so use after destroy is an error, not a
+ * crash. */
 #ifndef RRTO_CUDA_OBJECT_H
 #define RRTO_CUDA_OBJECT_H
 
@@ -40,7 +41,8 @@ struct rrto_object {
 struct rrto_object *rrto_object_create(enum rrto_object_kind kind);
 /* Ends the handle's life; false when somebody else did already. Any thread. */
 bool rrto_object_destroy(struct rrto_object *object, enum rrto_object_kind kind);
-/* The handle as an object, or NULL when it is none of that kind, or dead. handle must be readable if it is not small. Any thread. */
+/* The handle as an object, or NULL when it is none of that kind, or dead. handle must be readable if it is not small.
+ * Any thread. */
 struct rrto_object *rrto_object_check(const void *handle, enum rrto_object_kind kind);
 /* A fresh id of that kind without a handle. */
 uint32_t rrto_object_mint(enum rrto_object_kind kind);

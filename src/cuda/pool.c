@@ -9,7 +9,15 @@
 
 #include <string.h>
 
-enum { REUSE_FIRST = 1, REUSE_LAST = 3, RELEASE_THRESHOLD = 4, RESERVED_CURRENT, RESERVED_HIGH, USED_CURRENT, USED_HIGH };
+enum {
+    REUSE_FIRST = 1,
+    REUSE_LAST = 3,
+    RELEASE_THRESHOLD = 4,
+    RESERVED_CURRENT,
+    RESERVED_HIGH,
+    USED_CURRENT,
+    USED_HIGH
+};
 
 static char the_pool;
 static uint64_t values[USED_HIGH + 1] = {[1] = 1, [2] = 1, [3] = 1};
@@ -51,7 +59,8 @@ int32_t rrto_pool_get(int32_t attribute, void *value)
 
 int32_t rrto_pool_set(int32_t attribute, const void *value)
 {
-    if (!value || attribute < REUSE_FIRST || attribute > USED_HIGH || attribute == RESERVED_CURRENT || attribute == USED_CURRENT)
+    if (!value || attribute < REUSE_FIRST || attribute > USED_HIGH || attribute == RESERVED_CURRENT ||
+        attribute == USED_CURRENT)
         return RRTO_CUDA_INVALID_VALUE;
     uint64_t wanted;
     if (attribute <= REUSE_LAST) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The registry. A PyTorch wheel registers 24,188 kernels and 18,752 variables of 484 modules when it is loaded and uses a handful. */
+/* The registry. A PyTorch wheel registers 24,188 kernels and 18,752 variables of 484 modules when it is loaded and uses
+ * a handful. */
 #include "cuda/register.h"
 
 #include "base/map.h"
@@ -32,7 +33,7 @@ static struct {
     pthread_mutex_t lock;
     struct registration **list; /* by index; NULL after removal */
     uint32_t n, capacity;
-    uint32_t n_indexed;             /* list entries below this one are in the maps */
+    uint32_t n_indexed;                 /* list entries below this one are in the maps */
     struct rrto_map kernels, variables; /* address -> index << 32 | place */
 } registry = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
@@ -95,7 +96,8 @@ void *rrto_register_add(const void *wrapper)
 }
 
 /* A symbol that comes after its module was indexed goes into the index at once. */
-static void add_symbol(struct registration *registration, struct symbols *symbols, struct rrto_map *map, struct symbol symbol)
+static void add_symbol(struct registration *registration, struct symbols *symbols, struct rrto_map *map,
+                       struct symbol symbol)
 {
     pthread_mutex_lock(&registry.lock);
     struct symbol *place = append(symbols);
@@ -111,7 +113,8 @@ void rrto_register_kernel(void *handle, const void *stub, const char *name)
 {
     struct registration *registration = handle;
     if (registration)
-        add_symbol(registration, &registration->kernels, &registry.kernels, (struct symbol){.address = stub, .name = name});
+        add_symbol(registration, &registration->kernels, &registry.kernels,
+                   (struct symbol){.address = stub, .name = name});
 }
 
 void rrto_register_variable(void *handle, const void *shadow, const char *name, size_t n_bytes)
@@ -139,7 +142,8 @@ static void index_new(void)
     }
 }
 
-/* An address may have been taken over by a module that was loaded later: only entries that are still this module's are removed. */
+/* An address may have been taken over by a module that was loaded later: only entries that are still this module's are
+ * removed. */
 static void unindex_symbols(struct rrto_map *map, const struct symbols *symbols, uint32_t index)
 {
     for (uint32_t i = 0; i < symbols->n; i++) {
@@ -168,7 +172,8 @@ void rrto_register_remove(void *handle)
     free(registration);
 }
 
-static struct symbol *find(struct rrto_map *map, const void *address, bool variable, struct registration **ret_registration)
+static struct symbol *find(struct rrto_map *map, const void *address, bool variable,
+                           struct registration **ret_registration)
 {
     uint64_t value;
     index_new();

@@ -31,8 +31,9 @@ void rrto_client___cudaUnregisterFatBinary(void **handle)
     rrto_register_remove(handle);
 }
 
-void rrto_client___cudaRegisterFunction(void **handle, const char *stub, char *device_stub, const char *name, int thread_limit,
-                                        uint3 *tid, uint3 *bid, dim3 *block, dim3 *grid, int *warp_size)
+void rrto_client___cudaRegisterFunction(void **handle, const char *stub, char *device_stub, const char *name,
+                                        int thread_limit, uint3 *tid, uint3 *bid, dim3 *block, dim3 *grid,
+                                        int *warp_size)
 {
     (void)device_stub;
     (void)thread_limit;
@@ -65,8 +66,11 @@ unsigned int rrto_client___cudaPushCallConfiguration(dim3 grid, dim3 block, size
     struct rrto_thread *thread = rrto_thread();
     if (thread->n_configurations == RRTO_THREAD_MAX_CONFIGURATIONS)
         return (unsigned int)cudaErrorMissingConfiguration;
-    thread->configurations[thread->n_configurations++] = (struct rrto_launch_shape){
-        .grid = {grid.x, grid.y, grid.z}, .block = {block.x, block.y, block.z}, .shared_bytes = shared_bytes, .stream = stream};
+    thread->configurations[thread->n_configurations++] =
+        (struct rrto_launch_shape){.grid = {grid.x, grid.y, grid.z},
+                                   .block = {block.x, block.y, block.z},
+                                   .shared_bytes = shared_bytes,
+                                   .stream = stream};
     return 0;
 }
 
@@ -147,8 +151,8 @@ cudaError_t rrto_client_cudaLaunchKernel(const void *name, dim3 grid, dim3 block
     return launched(rrto_launch(function, &launch));
 }
 
-cudaError_t rrto_client_cudaLaunchCooperativeKernel(const void *name, dim3 grid, dim3 block, void **args, size_t shared_bytes,
-                                                    cudaStream_t stream)
+cudaError_t rrto_client_cudaLaunchCooperativeKernel(const void *name, dim3 grid, dim3 block, void **args,
+                                                    size_t shared_bytes, cudaStream_t stream)
 {
     struct rrto_function *function;
     int32_t result = resolve(name, &function);
@@ -214,7 +218,8 @@ cudaError_t rrto_client_cudaFuncGetAttributes(cudaFuncAttributes *attributes, co
 cudaError_t rrto_client_cudaFuncSetAttribute(const void *name, cudaFuncAttribute attribute, int value)
 {
     struct rrto_function *function;
-    if ((unsigned)attribute < cudaFuncAttributeMaxDynamicSharedMemorySize || (unsigned)attribute >= cudaFuncAttributeMax)
+    if ((unsigned)attribute < cudaFuncAttributeMaxDynamicSharedMemorySize ||
+        (unsigned)attribute >= cudaFuncAttributeMax)
         return cudaErrorInvalidValue;
     int32_t result = resolve(name, &function);
     return result ? (cudaError_t)result : launched(rrto_function_set_attribute(function, (int32_t)attribute, value));
@@ -251,8 +256,9 @@ cudaError_t rrto_client_cudaFuncGetName(const char **ret_name, const void *name)
     return (cudaError_t)result;
 }
 
-cudaError_t rrto_client_cudaOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(int *n_blocks, const void *name, int block_size,
-                                                                               size_t dynamic_bytes, unsigned int flags)
+cudaError_t rrto_client_cudaOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(int *n_blocks, const void *name,
+                                                                               int block_size, size_t dynamic_bytes,
+                                                                               unsigned int flags)
 {
     struct rrto_function *function;
     if (!n_blocks)
@@ -265,10 +271,12 @@ cudaError_t rrto_client_cudaOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(i
 cudaError_t rrto_client_cudaOccupancyMaxActiveBlocksPerMultiprocessor(int *n_blocks, const void *name, int block_size,
                                                                       size_t dynamic_bytes)
 {
-    return rrto_client_cudaOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(n_blocks, name, block_size, dynamic_bytes, 0);
+    return rrto_client_cudaOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(n_blocks, name, block_size, dynamic_bytes,
+                                                                              0);
 }
 
-cudaError_t rrto_client_cudaOccupancyAvailableDynamicSMemPerBlock(size_t *n_bytes, const void *name, int n_blocks, int block_size)
+cudaError_t rrto_client_cudaOccupancyAvailableDynamicSMemPerBlock(size_t *n_bytes, const void *name, int n_blocks,
+                                                                  int block_size)
 {
     (void)n_bytes;
     (void)name;

@@ -179,7 +179,8 @@ cudaError_t rrto_client_cudaPointerGetAttributes(cudaPointerAttributes *attribut
     return cudaSuccess;
 }
 
-static cudaError_t copy_linear(void *dst, const void *src, size_t n, cudaMemcpyKind kind, cudaStream_t stream, bool synchronous)
+static cudaError_t copy_linear(void *dst, const void *src, size_t n, cudaMemcpyKind kind, cudaStream_t stream,
+                               bool synchronous)
 {
     int32_t result = rrto_context_use();
     return (cudaError_t)(result ? result
@@ -197,8 +198,8 @@ cudaError_t rrto_client_cudaMemcpyAsync(void *dst, const void *src, size_t n, cu
     return copy_linear(dst, src, n, kind, stream, false);
 }
 
-static cudaError_t copy_rows(void *dst, size_t dst_pitch, const void *src, size_t src_pitch, size_t width, size_t height,
-                             cudaMemcpyKind kind, cudaStream_t stream, bool synchronous)
+static cudaError_t copy_rows(void *dst, size_t dst_pitch, const void *src, size_t src_pitch, size_t width,
+                             size_t height, cudaMemcpyKind kind, cudaStream_t stream, bool synchronous)
 {
     if (height > 1 && (width > dst_pitch || width > src_pitch))
         return cudaErrorInvalidPitchValue;
@@ -321,7 +322,8 @@ static cudaError_t from_symbol(void *dst, const void *symbol, size_t n, size_t o
                                                 synchronous);
 }
 
-cudaError_t rrto_client_cudaMemcpyToSymbol(const void *symbol, const void *src, size_t n, size_t offset, cudaMemcpyKind kind)
+cudaError_t rrto_client_cudaMemcpyToSymbol(const void *symbol, const void *src, size_t n, size_t offset,
+                                           cudaMemcpyKind kind)
 {
     return to_symbol(symbol, src, n, offset, kind, NULL, true);
 }
@@ -332,7 +334,8 @@ cudaError_t rrto_client_cudaMemcpyToSymbolAsync(const void *symbol, const void *
     return to_symbol(symbol, src, n, offset, kind, stream, false);
 }
 
-cudaError_t rrto_client_cudaMemcpyFromSymbol(void *dst, const void *symbol, size_t n, size_t offset, cudaMemcpyKind kind)
+cudaError_t rrto_client_cudaMemcpyFromSymbol(void *dst, const void *symbol, size_t n, size_t offset,
+                                             cudaMemcpyKind kind)
 {
     return from_symbol(dst, symbol, n, offset, kind, NULL, true);
 }
@@ -390,7 +393,8 @@ cudaError_t rrto_client_cudaMemset2D(void *dst, size_t pitch, int value, size_t 
     return fill(dst, pitch, value, width, height, NULL);
 }
 
-cudaError_t rrto_client_cudaMemset2DAsync(void *dst, size_t pitch, int value, size_t width, size_t height, cudaStream_t stream)
+cudaError_t rrto_client_cudaMemset2DAsync(void *dst, size_t pitch, int value, size_t width, size_t height,
+                                          cudaStream_t stream)
 {
     return fill(dst, pitch, value, width, height, stream);
 }

@@ -102,9 +102,10 @@ cudaError_t rrto_client_cudaStreamIsCapturing(cudaStream_t stream, cudaStreamCap
     return (cudaError_t)rrto_stream_flags(stream, &flags);
 }
 
-cudaError_t rrto_client_cudaStreamGetCaptureInfo(cudaStream_t stream, cudaStreamCaptureStatus *status, unsigned long long *id,
-                                                 cudaGraph_t *graph, const cudaGraphNode_t **dependencies,
-                                                 const cudaGraphEdgeData **edges, size_t *n_dependencies)
+cudaError_t rrto_client_cudaStreamGetCaptureInfo(cudaStream_t stream, cudaStreamCaptureStatus *status,
+                                                 unsigned long long *id, cudaGraph_t *graph,
+                                                 const cudaGraphNode_t **dependencies, const cudaGraphEdgeData **edges,
+                                                 size_t *n_dependencies)
 {
     uint32_t flags;
     (void)id; /* written only while capturing, like the others */
@@ -147,7 +148,8 @@ static void run_callback(void *argument)
     callback->function(callback->stream, cudaSuccess, callback->data);
 }
 
-cudaError_t rrto_client_cudaStreamAddCallback(cudaStream_t stream, cudaStreamCallback_t function, void *data, unsigned int flags)
+cudaError_t rrto_client_cudaStreamAddCallback(cudaStream_t stream, cudaStreamCallback_t function, void *data,
+                                              unsigned int flags)
 {
     if (!function || flags != 0)
         return cudaErrorInvalidValue;

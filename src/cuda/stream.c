@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Streams. Host functions are the simplest thing that CUDA allows: the calling thread waits for the stream, a helper thread runs the function, the
- * call returns when it has run. Later work is thereby held back, and no lock is held meanwhile (docs/limits.md). */
+/* Streams. Host functions are the simplest thing that CUDA allows: the calling thread waits for the stream, a helper
+ * thread runs the function, the call returns when it has run. Later work is thereby held back, and no lock is held
+ * meanwhile (docs/limits.md). */
 #include "cuda/stream.h"
 
 #include "cuda/error.h"
@@ -13,7 +14,8 @@
 #include <signal.h>
 #include <stdlib.h>
 
-/* Per-thread default streams of threads that have ended, for threads to come: a thread's end is no place to send anything. */
+/* Per-thread default streams of threads that have ended, for threads to come: a thread's end is no place to send
+ * anything. */
 static struct {
     pthread_mutex_t lock;
     pthread_once_t once;
@@ -85,7 +87,8 @@ int32_t rrto_stream_create(uint32_t flags, int32_t priority, void **ret_handle)
 {
     if (flags > RRTO_STREAM_NON_BLOCKING || !ret_handle)
         return RRTO_CUDA_INVALID_VALUE;
-    /* Priorities outside the range are clamped to it, as CUDA does: 0 is the least, the server's device has the last word. */
+    /* Priorities outside the range are clamped to it, as CUDA does: 0 is the least, the server's device has the last
+     * word. */
     if (priority > 0)
         priority = 0;
     struct rrto_object *object = rrto_object_create(RRTO_OBJECT_STREAM);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Streams and events: handles here, ids on the wire. Handles are those of both APIs: cudaStream_t is CUstream, cudaEvent_t is CUevent. */
+/* Streams and events: handles here, ids on the wire. Handles are those of both APIs: cudaStream_t is CUstream,
+ * cudaEvent_t is CUevent. */
 #ifndef RRTO_CUDA_STREAM_H
 #define RRTO_CUDA_STREAM_H
 
@@ -11,7 +12,8 @@ enum { RRTO_STREAM_LEGACY = 1, RRTO_STREAM_PER_THREAD = 2 }; /* the handles that
 enum { RRTO_STREAM_NON_BLOCKING = 1 };
 enum { RRTO_EVENT_BLOCKING_SYNC = 1, RRTO_EVENT_DISABLE_TIMING = 2, RRTO_EVENT_INTERPROCESS = 4 };
 
-/* The session id of a stream handle (NULL and RRTO_STREAM_LEGACY are 0; RRTO_STREAM_PER_THREAD is this thread's own). false: no such stream. */
+/* The session id of a stream handle (NULL and RRTO_STREAM_LEGACY are 0; RRTO_STREAM_PER_THREAD is this thread's own).
+ * false: no such stream. */
 bool rrto_stream_id(const void *handle, uint32_t *ret_id);
 
 /* All of these return a CUDA error. */
@@ -22,7 +24,8 @@ int32_t rrto_stream_query(const void *handle);
 int32_t rrto_stream_wait_event(const void *handle, const void *event, uint32_t flags);
 int32_t rrto_stream_flags(const void *handle, uint32_t *ret_flags);
 int32_t rrto_stream_priority(const void *handle, int32_t *ret_priority);
-/* Runs a function of the application once everything before it on the stream has completed; everything issued later waits for it. */
+/* Runs a function of the application once everything before it on the stream has completed; everything issued later
+ * waits for it. */
 int32_t rrto_stream_host_function(const void *handle, void (*function)(void *), void *data);
 int32_t rrto_device_synchronize(void);
 

@@ -16,12 +16,12 @@ struct rrto_launch_shape {
 enum { RRTO_THREAD_MAX_CONFIGURATIONS = 8, RRTO_THREAD_MAX_CONTEXTS = 32 };
 
 struct rrto_thread {
-    int32_t last_error;         /* the runtime's; the driver has none */
-    int32_t capture_mode;       /* cudaThreadExchangeStreamCaptureMode: kept, and that is all */
-    uint32_t default_stream;    /* session id of this thread's per-thread default stream; 0 = none yet */
-    uint32_t n_configurations;  /* __cudaPushCallConfiguration */
+    int32_t last_error;        /* the runtime's; the driver has none */
+    int32_t capture_mode;      /* cudaThreadExchangeStreamCaptureMode: kept, and that is all */
+    uint32_t default_stream;   /* session id of this thread's per-thread default stream; 0 = none yet */
+    uint32_t n_configurations; /* __cudaPushCallConfiguration */
     struct rrto_launch_shape configurations[RRTO_THREAD_MAX_CONFIGURATIONS];
-    uint32_t n_contexts;        /* the driver's context stack; the top is current */
+    uint32_t n_contexts; /* the driver's context stack; the top is current */
     void *contexts[RRTO_THREAD_MAX_CONTEXTS];
 };
 

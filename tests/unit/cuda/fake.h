@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A session that is not there: records the ops that front ends issue, and answers what a test says. */
+#ifndef TESTS_CUDA_FAKE_H
+#define TESTS_CUDA_FAKE_H
+
+#include "gen/ops.h"
+#include "replay/issue.h"
+
+/* One issued op. */
+struct fake_op {
+    uint16_t number;
+    bool wait;
+    uint64_t n_up;
+    uint8_t up[256]; /* the payload's first bytes */
+    const void *up_at;
+    void *down;
+    uint8_t bytes[1024]; /* the op's first bytes, header included */
+    size_t n_bytes;
+};
+
+struct fake {
+    struct fake_op ops[256];
+    size_t n_ops;
+    int32_t status;       /* what every op answers */
+    uint16_t fail_number; /* an op that answers fail_status instead */
+    int32_t fail_status;
+    uint64_t completed; /* positions below this one are complete */
+    bool lost;          /* there is a sticky error */
+    struct rrto_session_error error;
+    size_t n_drains;
+    struct rrto_device_info device;
+};
+extern struct fake fake;
+
+/* Forgets ops and errors; the device stays: compute capability 8.0, an arena of 1 GiB at 0x7e0000000000 of which 64 MiB
+ * are memory. */
+void fake_reset(void);
+/* The i-th op from the end (0: the newest) if it has this number, else NULL. */
+const struct fake_op *fake_last(size_t i, uint16_t number);
+
+#endif
