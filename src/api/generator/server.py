@@ -87,7 +87,7 @@ def prepare_field(field):
         return [f"    void *object_{name} = NULL;"]
     if field.wire == "content":
         return [f"    void *value_{name} = rrto_server_value_{field.kind}(exec->worker, args.{name}, args.n_{name});",
-                f"    if (!value_{name})", "        return RRTO_INVALID;"]
+                f"    if (!value_{name} && args.n_{name})", "        return RRTO_INVALID;"]
     if field.wire == "dev":
         return dev_check(field)
     if field.wire == "scalar":
