@@ -65,7 +65,7 @@ static void help(void)
          "rrto COMMAND --help tells more. Variables of the environment: docs/environment.md.");
 }
 
-int main(int argc, char **argv)
+static int dispatch(int argc, char **argv)
 {
     if (argc < 2)
         return rrto_cli_say(RRTO_CLI_WRONG_USE, "a command is missing; see rrto --help");
@@ -77,14 +77,17 @@ int main(int argc, char **argv)
         printf("rrto %s (%s)\n", rrto_version(), rrto_build_id());
         return 0;
     }
-    for (size_t i = 0; i < N_COMMANDS; i++) {
-        if (strcmp(argv[1], commands[i].name) != 0)
-            continue;
-        opterr = 0;
-        int status = commands[i].run(argc - 1, argv + 1);
-        if (fflush(stdout) != 0)
-            return rrto_cli_say(status ? status : RRTO_CLI_FAILED, "writing to standard output failed");
-        return status;
-    }
+    opterr = 0; /* rrto_cli_bad_option says it in one sentence */
+    for (size_t i = 0; i < N_COMMANDS; i++)
+        if (strcmp(argv[1], commands[i].name) == 0)
+            return commands[i].run(argc - 1, argv + 1);
     return rrto_cli_say(RRTO_CLI_WRONG_USE, "there is no command '%s'; see rrto --help", argv[1]);
+}
+
+int main(int argc, char **argv)
+{
+    int status = dispatch(argc, argv);
+    if (fflush(stdout) != 0)
+        return rrto_cli_say(status ? status : RRTO_CLI_FAILED, "writing to standard output failed");
+    return status;
 }
