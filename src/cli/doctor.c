@@ -63,7 +63,8 @@ static bool run_probe(const char *preload, const char *library_path)
     const char *arguments[64] = {"rrto", "doctor", "--probe"};
     size_t n = 3;
     for (size_t i = 0; rrto_doors_names[i]; i++)
-        arguments[n++] = rrto_doors_names[i];
+        if (strncmp(rrto_doors_names[i], "librrto-", 8) != 0)
+            arguments[n++] = rrto_doors_names[i];
     fallback_names(arguments + n, 40);
     fflush(stdout);
     pid_t pid = fork();

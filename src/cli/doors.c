@@ -7,10 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
-/* In the order of NEEDED entries of a stock PyTorch wheel; libnvidia-ml is opened by name at run time. */
+/* libnvidia-ml is opened by name at run time; librrto-dlopen.so keeps programs from opening a vendor's copy of the
+ * others by path. */
 const char *const rrto_doors_names[] = {
-    "libcudart.so.13",   "libcuda.so.1", "libcublas.so.13", "libcublasLt.so.13", "libcudnn.so.9",
-    "libnvidia-ml.so.1", NULL,
+    "libcudart.so.13", "libcuda.so.1",      "libcublas.so.13",   "libcublasLt.so.13",
+    "libcudnn.so.9",   "libnvidia-ml.so.1", "librrto-dlopen.so", NULL,
 };
 
 /* Appends "separator text"; false when it does not fit. */

@@ -8,7 +8,8 @@
 
 enum { RRTO_DOORS_MAX_BYTES = 16384 };
 
-/* The libraries whose place a door takes, NULL-terminated. */
+/* What is preloaded: the doors, named after the libraries whose place they take, and the dlopen wrapper.
+ * NULL-terminated. */
 extern const char *const rrto_doors_names[];
 
 /* The folder lib/rrto (no trailing slash) and the program beside this one. False: the path is too long or cannot be

@@ -14,6 +14,7 @@ import unittest
 RRTO = os.path.join(os.environ["BUILD_DIR"], "bin", "rrto")
 DOORS = [
     "libcudart.so.13", "libcuda.so.1", "libcublas.so.13", "libcublasLt.so.13", "libcudnn.so.9", "libnvidia-ml.so.1",
+    "librrto-dlopen.so",
 ]
 # Says that it is ready on descriptor 3, notes its arguments, and stays until it is told to go.
 RRTOD = """#!/bin/sh
