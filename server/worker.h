@@ -32,6 +32,8 @@ struct rrto_exec {
     bool wait;              /* the client waits for the reply */
     struct rrto_buf reply;  /* reply fields go here (rrto_pack_reply_<op>) */
     bool deferred;          /* set by a handler that handed the reply to the completion thread */
+    uint8_t library;        /* the op's, enum rrto_wire_library */
+    uint64_t down_offset;   /* where the next down piece stands in the op's payload */
 };
 
 /* Generated: decodes and executes one op. Returns the vendor's status (>= 0) or an rrto_status (< 0, the peer broke the protocol). */
@@ -50,8 +52,11 @@ bool rrto_worker_address_ok(const struct rrto_worker *worker, uint64_t address, 
 struct rrto_vendor;
 const struct rrto_vendor *rrto_worker_vendor(const struct rrto_worker *worker);
 
+/* Pinned host memory for a payload to the client, to be handed to rrto_worker_complete_after by the same op. NULL when memory is short. */
+void *rrto_worker_staging(struct rrto_worker *worker, uint64_t n_bytes);
+
 /* Hands the reply to the completion thread: it is sent once everything issued on stream (a CUstream) so far has completed. With down != NULL,
- * n_down bytes at down (worker staging, given away) are sent first as the payload. event != NULL: that CUevent decides instead of the stream. */
+ * n_down bytes at down (from rrto_worker_staging, given away) are sent first as the payload. event != NULL: that CUevent decides instead of the stream. */
 int32_t rrto_worker_complete_after(struct rrto_exec *exec, void *stream, void *event, void *down, uint64_t n_down);
 
 /* Which library a failed op belongs to is in its rrto_op_info. */

@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "completion.h"
+
+#include "base/log.h"
+#include "base/status.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static uint64_t now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+int rrto_completion_init(struct rrto_completion *completion, const struct rrto_driver *driver, void *context,
+                         struct rrto_outbox *outbox)
+{
+    memset(completion, 0, sizeof *completion);
+    completion->driver = driver;
+    completion->context = context;
+    completion->outbox = outbox;
+    completion->last = &completion->first;
+    pthread_mutex_init(&completion->lock, NULL);
+    pthread_cond_init(&completion->added, NULL);
+    completion->max_pool = 4096;
+    completion->pool = calloc(completion->max_pool, sizeof *completion->pool);
+    return completion->pool ? RRTO_OK : RRTO_NO_MEMORY;
+}
+
+/* --- events
+ * --------------------------------------------------------------------------------------------------------------------
+ */
+
+void *rrto_completion_record(struct rrto_completion *completion, void *stream, int32_t *ret_error)
+{
+    void *event = NULL;
+    pthread_mutex_lock(&completion->lock);
+    if (completion->n_pool)
+        event = completion->pool[--completion->n_pool];
+    pthread_mutex_unlock(&completion->lock);
+    *ret_error = event ? 0 : completion->driver->cuEventCreate(&event, RRTO_CU_EVENT_DISABLE_TIMING);
+    if (*ret_error == 0)
+        *ret_error = completion->driver->cuEventRecord(event, stream);
+    if (*ret_error == 0)
+        return event;
+    if (event)
+        rrto_completion_give(completion, event);
+    return NULL;
+}
+
+static void give_locked(struct rrto_completion *completion, void *event)
+{
+    if (completion->n_pool < completion->max_pool)
+        completion->pool[completion->n_pool++] = event;
+    else
+        (void)completion->driver->cuEventDestroy_v2(event);
+}
+
+void rrto_completion_give(struct rrto_completion *completion, void *event)
+{
+    pthread_mutex_lock(&completion->lock);
+    give_locked(completion, event);
+    pthread_mutex_unlock(&completion->lock);
+}
+
+/* --- entries
+ * -------------------------------------------------------------------------------------------------------------------
+ */
+
+struct rrto_completion_entry *rrto_completion_entry(struct rrto_completion *completion)
+{
+    pthread_mutex_lock(&completion->lock);
+    struct rrto_completion_entry *entry = completion->free_entries;
+    if (entry)
+        completion->free_entries = entry->next;
+    pthread_mutex_unlock(&completion->lock);
+    if (!entry)
+        return calloc(1, sizeof *entry);
+    memset(entry, 0, sizeof *entry);
+    return entry;
+}
+
+static void retire_locked(struct rrto_completion *completion, struct rrto_completion_entry *entry)
+{
+    for (uint32_t i = 0; i < entry->n_events && !entry->lent_events; i++)
+        give_locked(completion, entry->events[i]);
+    if (entry->events != &entry->own_event)
+        free(entry->events);
+    free(entry->fields);
+    entry->next = completion->free_entries;
+    completion->free_entries = entry;
+}
+
+/* Whether the entry's work has completed: a CUDA error counts as completed. */
+static bool is_complete(struct rrto_completion *completion, const struct rrto_completion_entry *entry,
+                        int32_t *ret_error)
+{
+    *ret_error = 0;
+    for (uint32_t i = 0; i < entry->n_events; i++) {
+        int32_t error = completion->driver->cuEventQuery(entry->events[i]);
+        if (error == RRTO_CU_NOT_READY)
+            return false;
+        if (error)
+            *ret_error = error;
+    }
+    return entry->not_before_ns == 0 || *ret_error || now_ns() >= entry->not_before_ns;
+}
+
+/* The chunks of one entry: payload, reply or error. */
+static void send_entry(struct rrto_completion *completion, struct rrto_completion_entry *entry)
+{
+    uint8_t first[RRTO_CHUNK_HEADER_BYTES + RRTO_DATA_HEAD_BYTES],
+        last[RRTO_CHUNK_HEADER_BYTES + RRTO_REPLY_HEAD_BYTES + 256];
+    struct iovec parts[3] = {{first, 0}, {NULL, 0}, {last, 0}};
+    bool data = entry->n_data && entry->head.status == 0;
+    if (data) {
+        struct rrto_chunk chunk = {.n_bytes = (uint32_t)(RRTO_DATA_HEAD_BYTES + entry->n_data),
+                                   .type = RRTO_CHUNK_DATA};
+        struct rrto_data_head head = {.position = entry->position, .offset = entry->offset};
+        rrto_chunk_encode(first, &chunk);
+        rrto_data_head_encode(first + RRTO_CHUNK_HEADER_BYTES, &head);
+        parts[0].iov_len = sizeof first;
+        parts[1] = (struct iovec){(void *)(uintptr_t)entry->data, entry->n_data};
+    }
+    if (entry->replies || entry->is_error) {
+        size_t n_head = entry->is_error ? RRTO_ERROR_HEAD_BYTES : RRTO_REPLY_HEAD_BYTES;
+        struct rrto_chunk chunk = {.n_bytes = (uint32_t)(n_head + entry->n_fields),
+                                   .type = entry->is_error ? RRTO_CHUNK_ERROR : RRTO_CHUNK_REPLY};
+        rrto_chunk_encode(last, &chunk);
+        if (entry->is_error) {
+            struct rrto_error_head head = {
+                .position = entry->position, .code = entry->head.status, .library = entry->head.library};
+            rrto_error_head_encode(last + RRTO_CHUNK_HEADER_BYTES, &head);
+        } else {
+            rrto_reply_head_encode(last + RRTO_CHUNK_HEADER_BYTES, &entry->head);
+        }
+        parts[2].iov_len = RRTO_CHUNK_HEADER_BYTES + n_head;
+        if (entry->n_fields <= sizeof last - parts[2].iov_len) {
+            if (entry->n_fields)
+                memcpy(last + parts[2].iov_len, entry->fields, entry->n_fields);
+            parts[2].iov_len += entry->n_fields;
+        } else {
+            if (data) { /* three parts are not enough */
+                struct iovec payload[3] = {parts[0], parts[1], {NULL, 0}};
+                rrto_outbox_send(completion->outbox, payload, entry->block ? rrto_staging_release : NULL, entry->block);
+                entry->block = NULL;
+            }
+            parts[0] = parts[2];
+            parts[1] = (struct iovec){entry->fields, entry->n_fields};
+            parts[2].iov_len = 0;
+        }
+    }
+    rrto_outbox_send(completion->outbox, parts, entry->block ? rrto_staging_release : NULL, entry->block);
+    entry->block = NULL;
+    entry->sent = true;
+}
+
+/* The device has failed: the entry's reply says so, and the session ends with an ERROR behind it. */
+static void note_device_error(struct rrto_completion *completion, struct rrto_completion_entry *entry, int32_t error)
+{
+    if (entry->head.status == 0) {
+        entry->head.status = error;
+        entry->head.library = RRTO_WIRE_CUDA;
+    }
+    if (completion->device_error == 0) {
+        completion->error_position = entry->position;
+        __atomic_store_n(&completion->device_error, error, __ATOMIC_RELEASE);
+    }
+}
+
+static bool send_if_complete(struct rrto_completion *completion, struct rrto_completion_entry *entry)
+{
+    int32_t error;
+    if (!is_complete(completion, entry, &error))
+        return false;
+    if (error)
+        note_device_error(completion, entry, error);
+    send_entry(completion, entry);
+    return true;
+}
+
+static void settle_locked(struct rrto_completion *completion)
+{
+    int32_t before = completion->device_error;
+    bool all_older_sent = true;
+    for (struct rrto_completion_entry *entry = completion->first; entry; entry = entry->next) {
+        if (entry->sent)
+            continue;
+        int32_t error;
+        if ((entry->in_order && !all_older_sent) || !is_complete(completion, entry, &error)) {
+            all_older_sent = false;
+            continue;
+        }
+        /* A payload that was not complete a moment ago may be now, and this reply may be behind it on the device. */
+        for (struct rrto_completion_entry *older = completion->first; older != entry && !all_older_sent;
+             older = older->next) {
+            if (!older->sent && older->n_data)
+                (void)send_if_complete(completion, older);
+        }
+        if (error)
+            note_device_error(completion, entry, error);
+        send_entry(completion, entry);
+    }
+    /* Forget what has been sent, except under a waiter's hands. */
+    struct rrto_completion_entry **at = &completion->first;
+    while (*at) {
+        struct rrto_completion_entry *entry = *at;
+        if (!entry->sent || entry->waited) {
+            at = &entry->next;
+            continue;
+        }
+        *at = entry->next;
+        retire_locked(completion, entry);
+        completion->n_unsettled--;
+    }
+    completion->last = at;
+    if (completion->device_error && !before) {
+        struct rrto_completion_entry entry = {.position = completion->error_position, .is_error = true};
+        char text[256];
+        rrto_driver_describe(completion->driver, completion->device_error, text, sizeof text);
+        entry.head.status = completion->device_error;
+        entry.head.library = RRTO_WIRE_CUDA;
+        entry.fields = (uint8_t *)text;
+        entry.n_fields = (uint32_t)strlen(text);
+        rrto_error("the device failed at or before op %lu: %s", completion->error_position, text);
+        send_entry(completion, &entry);
+    }
+}
+
+/* --- waiting
+ * -------------------------------------------------------------------------------------------------------------------
+ */
+
+static bool stream_is_waited_for(const struct rrto_completion *completion, const void *stream)
+{
+    for (const struct rrto_completion_entry *entry = completion->first; entry; entry = entry->next) {
+        if (entry->waited && entry->stream == stream)
+            return true;
+    }
+    return false;
+}
+
+static struct rrto_completion_entry *to_wait_for(const struct rrto_completion *completion)
+{
+    for (struct rrto_completion_entry *entry = completion->first; entry; entry = entry->next) {
+        bool waits = entry->n_events || entry->not_before_ns;
+        if (!entry->sent && !entry->waited && waits && !stream_is_waited_for(completion, entry->stream))
+            return entry;
+    }
+    return NULL;
+}
+
+static void *wait_for_events(void *arg)
+{
+    struct rrto_completion *completion = arg;
+    (void)completion->driver->cuCtxSetCurrent(completion->context);
+    pthread_mutex_lock(&completion->lock);
+    for (;;) {
+        struct rrto_completion_entry *entry = to_wait_for(completion);
+        if (!entry) {
+            completion->n_idle++;
+            pthread_cond_wait(&completion->added, &completion->lock);
+            completion->n_idle--;
+            continue;
+        }
+        entry->waited = true;
+        pthread_mutex_unlock(&completion->lock);
+        for (uint32_t i = 0; i < entry->n_events; i++)
+            (void)completion->driver->cuEventSynchronize(entry->events[i]); /* its error is seen by the query */
+        uint64_t now = now_ns();
+        if (entry->not_before_ns > now) {
+            uint64_t left = entry->not_before_ns - now;
+            struct timespec time = {.tv_sec = (time_t)(left / 1000000000u), .tv_nsec = (long)(left % 1000000000u)};
+            while (nanosleep(&time, &time) != 0)
+                continue;
+        }
+        pthread_mutex_lock(&completion->lock);
+        entry->waited = false;
+        settle_locked(completion);
+    }
+    return NULL;
+}
+
+void rrto_completion_add(struct rrto_completion *completion, struct rrto_completion_entry *entry)
+{
+    pthread_mutex_lock(&completion->lock);
+    entry->next = NULL;
+    *completion->last = entry;
+    completion->last = &entry->next;
+    completion->n_unsettled++;
+    bool waits = entry->n_events || entry->not_before_ns;
+    settle_locked(completion); /* the entry may be gone after this */
+    if (waits && completion->n_unsettled) {
+        if (completion->n_idle) {
+            pthread_cond_signal(&completion->added);
+        } else if (completion->n_waiters < RRTO_COMPLETION_MAX_WAITERS && to_wait_for(completion)) {
+            pthread_t thread;
+            if (pthread_create(&thread, NULL, wait_for_events, completion) == 0) {
+                pthread_detach(thread);
+                completion->n_waiters++;
+            } else if (completion->n_waiters == 0) {
+                rrto_error("no thread can be started: the connection is given up");
+                rrto_conn_shutdown(completion->outbox->conn);
+            }
+        }
+    }
+    pthread_mutex_unlock(&completion->lock);
+}
+
+void rrto_completion_settle(struct rrto_completion *completion)
+{
+    pthread_mutex_lock(&completion->lock);
+    settle_locked(completion);
+    pthread_mutex_unlock(&completion->lock);
+}
+
+bool rrto_completion_flush(struct rrto_completion *completion, unsigned timeout_ms)
+{
+    for (uint64_t start = now_ns();;) {
+        pthread_mutex_lock(&completion->lock);
+        settle_locked(completion);
+        bool empty = completion->n_unsettled == 0;
+        pthread_mutex_unlock(&completion->lock);
+        if (empty)
+            return true;
+        if (now_ns() - start > (uint64_t)timeout_ms * 1000000u)
+            return false;
+        struct timespec time = {.tv_nsec = 200000};
+        nanosleep(&time, NULL);
+    }
+}

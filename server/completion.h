@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What waits for the device: replies and payloads on their way to the client. The executor adds entries and goes on;
+ * waiter threads block in the driver. Whenever one event has completed, every entry that is complete is sent, oldest
+ * first, so that a payload precedes each reply that the device's order puts behind it (docs/wire.md), whatever streams
+ * they belong to. */
+#ifndef RRTO_SERVER_COMPLETION_H
+#define RRTO_SERVER_COMPLETION_H
+
+#include "driver.h"
+#include "outbox.h"
+#include "staging.h"
+#include "wire/frame.h"
+
+#include <pthread.h>
+
+enum { RRTO_COMPLETION_MAX_WAITERS = 16, RRTO_COMPLETION_ONE_EVENT = 1 };
+
+struct rrto_completion_entry {
+    struct rrto_completion_entry *next;
+    uint64_t position;
+    /* what has to happen first */
+    void **events; /* points to own_event when there is one */
+    void *own_event;
+    uint32_t n_events;
+    bool lent_events; /* they are the client's: not given back to the pool */
+    bool in_order;    /* everything older goes first as well */
+    uint64_t not_before_ns;
+    const void *stream; /* one waiter per stream */
+    bool waited, sent;
+    /* what is sent then */
+    struct rrto_staging_block *block; /* payload: n bytes at data, in the middle of the op's payload */
+    const uint8_t *data;
+    uint64_t n_data, offset;
+    bool replies, is_error;
+    struct rrto_reply_head head; /* status: of the op; replaced when the device has failed */
+    uint8_t *fields;             /* reply fields, or the text of an error; freed with the entry */
+    uint32_t n_fields;
+};
+
+struct rrto_completion {
+    const struct rrto_driver *driver;
+    void *context;
+    struct rrto_outbox *outbox;
+    pthread_mutex_t lock;
+    pthread_cond_t added;
+    struct rrto_completion_entry *first, **last;
+    struct rrto_completion_entry *free_entries;
+    uint32_t n_waiters, n_idle;
+    uint64_t n_unsettled;
+    void **pool; /* events */
+    uint32_t n_pool, max_pool;
+    int32_t device_error; /* of the device, at an event; 0: none. Read by the executor with an atomic load */
+    uint64_t error_position;
+};
+
+int rrto_completion_init(struct rrto_completion *completion, const struct rrto_driver *driver, void *context,
+                         struct rrto_outbox *outbox);
+
+/* An event without timing from the pool, recorded on stream; NULL on failure (*ret_error). Any thread. */
+void *rrto_completion_record(struct rrto_completion *completion, void *stream, int32_t *ret_error);
+/* Gives an event back: nothing waits for it any more. */
+void rrto_completion_give(struct rrto_completion *completion, void *event);
+
+/* A zeroed entry, or NULL. */
+struct rrto_completion_entry *rrto_completion_entry(struct rrto_completion *completion);
+/* Hands an entry over; it is sent at once if nothing has to be waited for. Never blocks. */
+void rrto_completion_add(struct rrto_completion *completion, struct rrto_completion_entry *entry);
+/* Sends what is complete. Never blocks. */
+void rrto_completion_settle(struct rrto_completion *completion);
+/* Blocks until everything has been sent (or the device is stuck for timeout_ms). */
+bool rrto_completion_flush(struct rrto_completion *completion, unsigned timeout_ms);
+
+#endif

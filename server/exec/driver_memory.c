@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Memory ops: pages behind the arena, copies from and to the client. */
+#include "base/status.h"
+#include "gen/server_bodies.h"
+#include "session.h"
+
+#include <string.h>
+
+int32_t rrto_server_mem_alloc(struct rrto_exec *exec, const struct rrto_args_mem_alloc *args)
+{
+    struct rrto_worker *worker = exec->worker;
+    rrto_worker_collect(worker);
+    int32_t error = rrto_backing_alloc(&worker->backing, args->va, args->n_bytes);
+    /* Memory that is being freed still counts: wait for it, one by one. */
+    while (error == RRTO_CU_OUT_OF_MEMORY && rrto_worker_collect_one(worker))
+        error = rrto_backing_alloc(&worker->backing, args->va, args->n_bytes);
+    return error;
+}
+
+struct retiring {
+    struct rrto_worker *worker;
+    uint32_t runs[64];
+    uint32_t n_runs;
+    int32_t error;
+};
+
+static void retire_collected(struct retiring *retiring)
+{
+    struct rrto_worker *worker = retiring->worker;
+    for (uint32_t i = 0; i < retiring->n_runs; i++) {
+        /* One event for each: they share nothing, and there are few. */
+        void *event = rrto_completion_record(&worker->completion, worker->barrier_stream, &retiring->error);
+        if (event)
+            rrto_worker_retire(worker, event, NULL, retiring->runs[i]);
+    }
+    retiring->n_runs = 0;
+}
+
+static void retire(void *arg, uint32_t run)
+{
+    struct retiring *retiring = arg;
+    if (retiring->n_runs == sizeof retiring->runs / sizeof *retiring->runs)
+        retire_collected(retiring);
+    retiring->runs[retiring->n_runs++] = run;
+}
+
+int32_t rrto_server_mem_free(struct rrto_exec *exec, const struct rrto_args_mem_free *args)
+{
+    struct rrto_worker *worker = exec->worker;
+    struct retiring retiring = {.worker = worker};
+    /* Whoever gets this memory next, on whatever stream, comes behind everything that may use it now. */
+    void *event = NULL;
+    int32_t error = rrto_worker_barrier(worker, &event);
+    if (error)
+        return error;
+    error = rrto_backing_free(&worker->backing, args->va, args->n_bytes, retire, &retiring);
+    retire_collected(&retiring);
+    if (worker->barrier_event)
+        rrto_completion_give(&worker->completion, worker->barrier_event);
+    worker->barrier_event = event;
+    return error ? error : retiring.error;
+}
+
+int32_t rrto_server_mem_copy_h2d(struct rrto_exec *exec, const struct rrto_args_mem_copy_h2d *args)
+{
+    struct rrto_worker *worker = exec->worker;
+    void *stream;
+    if (!rrto_worker_stream(worker, args->stream, &stream))
+        return RRTO_INVALID;
+    if (args->n_bytes == 0)
+        return 0;
+    if (!exec->up || exec->n_up != args->n_bytes || !args->dst)
+        return RRTO_PROTOCOL;
+    int32_t error = worker->driver.cuMemcpyHtoDAsync_v2(args->dst, exec->up, args->n_bytes, stream);
+    return error ? error : rrto_worker_keep_up(exec, stream);
+}
+
+/* In pieces, so that the first ones are on their way to the client while the later ones are being copied. */
+int32_t rrto_server_mem_copy_d2h(struct rrto_exec *exec, const struct rrto_args_mem_copy_d2h *args)
+{
+    struct rrto_worker *worker = exec->worker;
+    void *stream;
+    if (!rrto_worker_stream(worker, args->stream, &stream) || (args->n_bytes && !args->src))
+        return RRTO_INVALID;
+    if (args->n_bytes == 0)
+        return exec->wait ? rrto_worker_complete_after(exec, stream, NULL, NULL, 0) : 0;
+    bool wait = exec->wait;
+    for (uint64_t offset = 0; offset < args->n_bytes;) {
+        uint64_t left = args->n_bytes - offset, n = left < RRTO_WORKER_PIECE_BYTES ? left : RRTO_WORKER_PIECE_BYTES;
+        void *down = rrto_worker_staging(worker, n);
+        if (!down)
+            return RRTO_NO_MEMORY;
+        int32_t error = worker->driver.cuMemcpyDtoHAsync_v2(down, args->src + offset, n, stream);
+        exec->down_offset = offset;
+        exec->wait = wait && n == left; /* the last piece carries the reply */
+        if (!error)
+            error = rrto_worker_complete_after(exec, stream, NULL, down, n);
+        exec->wait = wait;
+        if (error) {
+            exec->deferred = false;
+            return error;
+        }
+        offset += n;
+    }
+    exec->deferred = true;
+    return 0;
+}
+
+int32_t rrto_server_mem_copy_2d(struct rrto_exec *exec, const struct rrto_args_mem_copy_2d *args)
+{
+    struct rrto_worker *worker = exec->worker;
+    void *stream;
+    uint64_t n_dst, n_src;
+    if (args->width == 0 || args->height == 0)
+        return 0;
+    if (!rrto_worker_stream(worker, args->stream, &stream) || args->width > args->dst_pitch ||
+        args->width > args->src_pitch || !args->dst || !args->src ||
+        __builtin_mul_overflow(args->dst_pitch, args->height - 1, &n_dst) ||
+        __builtin_mul_overflow(args->src_pitch, args->height - 1, &n_src) ||
+        __builtin_add_overflow(n_dst, args->width, &n_dst) || __builtin_add_overflow(n_src, args->width, &n_src) ||
+        !rrto_worker_address_ok(worker, args->dst, n_dst) || !rrto_worker_address_ok(worker, args->src, n_src))
+        return RRTO_INVALID;
+    struct rrto_cu_copy_2d copy = {.src_type = RRTO_CU_MEM_TYPE_DEVICE,
+                                   .src_device = args->src,
+                                   .src_pitch = args->src_pitch,
+                                   .dst_type = RRTO_CU_MEM_TYPE_DEVICE,
+                                   .dst_device = args->dst,
+                                   .dst_pitch = args->dst_pitch,
+                                   .width_bytes = args->width,
+                                   .height = args->height};
+    return worker->driver.cuMemcpy2DAsync_v2(&copy, stream);
+}

@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The executor: reads chunks, lets the record decoder reconstruct the ops, executes them in log order. It never waits
+ * for the device, except where memory for copies or pages has run out. */
+#include "base/log.h"
+#include "base/status.h"
+#include "gen/ops.h"
+#include "session.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* --- failing
+ * -------------------------------------------------------------------------------------------------------------------
+ */
+
+/* Sends ERROR, behind everything older. */
+static void send_error(struct rrto_worker *worker, uint64_t position, int32_t code, uint8_t library, const char *text)
+{
+    struct rrto_completion_entry *entry = rrto_completion_entry(&worker->completion);
+    rrto_error("session stopped at op %lu: %s", position, text);
+    if (!entry) {
+        rrto_conn_shutdown(&worker->conn);
+        return;
+    }
+    entry->position = position;
+    entry->in_order = true;
+    entry->is_error = true;
+    entry->head.status = code;
+    entry->head.library = library;
+    entry->fields = (uint8_t *)strdup(text);
+    entry->n_fields = entry->fields ? (uint32_t)strlen(text) : 0;
+    rrto_completion_add(&worker->completion, entry);
+}
+
+/* Fail-stop: an op failed whose failure the client does not wait for. Nothing is executed any more. */
+static void fail_stop(struct rrto_worker *worker, const struct rrto_exec *exec, const char *op_name, int32_t code)
+{
+    char text[512], what[256];
+    worker->failure = code;
+    worker->failure_library = exec->library;
+    if (exec->library == RRTO_WIRE_CUDA)
+        rrto_driver_describe(&worker->driver, code, what, sizeof what);
+    else
+        snprintf(what, sizeof what, "%s status %d", rrto_wire_library_name(exec->library), code);
+    snprintf(text, sizeof text, "%s failed: %s", op_name, what);
+    send_error(worker, exec->position, code, exec->library, text);
+}
+
+/* The client broke the protocol, or a limit: the session ends. */
+static void protocol_error(struct rrto_worker *worker, uint64_t position, int status, const char *what)
+{
+    char text[256];
+    snprintf(text, sizeof text, "%s: %s", what, rrto_status_text(status));
+    send_error(worker, position, status, RRTO_WIRE_PROTOCOL, text);
+}
+
+/* A vendor library or function that is not there answers as the vendor would. */
+static int32_t not_supported(uint8_t library)
+{
+    static const int32_t codes[] = {[RRTO_WIRE_CUDA] = RRTO_CU_NOT_SUPPORTED,
+                                    [RRTO_WIRE_CUBLAS] = 15,
+                                    [RRTO_WIRE_CUBLASLT] = 15,
+                                    [RRTO_WIRE_CUDNN] = 3000};
+    return codes[library ? library : RRTO_WIRE_CUDA];
+}
+
+/* --- ops
+ * -----------------------------------------------------------------------------------------------------------------------
+ */
+
+static uint64_t field_u64(const uint8_t *op, size_t n, int32_t offset)
+{
+    uint64_t value = 0;
+    if (offset >= 0 && (size_t)offset + sizeof value <= n)
+        memcpy(&value, op + offset, sizeof value);
+    return value;
+}
+
+/* Where the payload of an op goes. */
+static int on_payload(void *arg, const struct rrto_record_op *op, void **ret_to, uint64_t *ret_n)
+{
+    struct rrto_worker *worker = arg;
+    const struct rrto_op_info *info = rrto_op_info_of(op->bytes, op->n_bytes);
+    if (!info || !(info->flags & RRTO_OP_UP) || info->size_offset < 0)
+        return RRTO_PROTOCOL;
+    uint64_t n = field_u64(op->bytes, op->n_bytes, info->size_offset);
+    bool is_copy = info->flags & RRTO_OP_DEVICE;
+    *ret_n = n;
+    *ret_to = NULL;
+    if (n == 0)
+        return RRTO_OK;
+    if (n > (is_copy ? worker->backing.max_mapped : (uint64_t)RRTO_WORKER_MAX_MODULE_BYTES))
+        return RRTO_TOO_LARGE;
+    rrto_worker_make_room(worker);
+    worker->up = rrto_staging_get(&worker->staging, n, is_copy);
+    if (!worker->up)
+        return RRTO_NO_MEMORY;
+    if (!is_copy)
+        ((char *)worker->up->data)[n] = '\0'; /* module text ends with a NUL */
+    *ret_to = worker->up->data;
+    return RRTO_OK;
+}
+
+/* Whether --compute leaves this op out: what computes, and neither moves bytes nor answers a question. */
+static bool is_left_out(struct rrto_worker *worker, const struct rrto_op_info *info, uint16_t number, bool wait)
+{
+    if (worker->compute.mode == RRTO_COMPUTE_REAL || !(info->flags & RRTO_OP_DEVICE))
+        return false;
+    bool computes = number == RRTO_OP_launch || strcmp(info->library, "cuda") != 0;
+    if (computes)
+        worker->launched = true;
+    /* What waits may have reply fields that the client needs; checked ops learn their status once. */
+    return computes && !wait;
+}
+
+static int32_t execute(struct rrto_worker *worker, struct rrto_exec *exec, const struct rrto_op_info *info,
+                       const struct rrto_record_op *op, uint16_t number)
+{
+    if (is_left_out(worker, info, number, op->wait))
+        return 0;
+    int32_t status = rrto_server_execute(exec, op->bytes, op->n_bytes);
+    if (status == RRTO_UNSUPPORTED) {
+        rrto_warn("%s is not to be had here: %s is missing", info->name, info->library);
+        return not_supported(exec->library);
+    }
+    /* Plain mode: what waits has completed, so that a fault shows at its op. */
+    if (status == 0 && worker->plain && op->wait && !exec->deferred && info->flags & RRTO_OP_DEVICE &&
+        info->stream_offset >= 0) {
+        uint32_t id;
+        void *stream;
+        memcpy(&id, op->bytes + info->stream_offset, sizeof id);
+        if (rrto_worker_stream(worker, id, &stream))
+            status = rrto_worker_complete_after(exec, stream, NULL, NULL, 0);
+    }
+    return status;
+}
+
+static int on_op(void *arg, const struct rrto_record_op *op)
+{
+    struct rrto_worker *worker = arg;
+    const struct rrto_op_info *info = rrto_op_info_of(op->bytes, op->n_bytes);
+    uint16_t number;
+    worker->n_ops++;
+    if (!info)
+        return RRTO_PROTOCOL;
+    memcpy(&number, op->bytes, sizeof number);
+    struct rrto_exec exec = {.worker = worker,
+                             .position = op->position,
+                             .up = op->payload,
+                             .n_up = op->n_payload,
+                             .wait = op->wait,
+                             .reply = worker->reply,
+                             .library = rrto_wire_library_number(info->library)};
+    worker->hash = op->hash;
+    int32_t device_error = __atomic_load_n(&worker->completion.device_error, __ATOMIC_ACQUIRE);
+    if (device_error && !worker->failure) {
+        worker->failure = device_error; /* the client has been told by the completion */
+        worker->failure_library = RRTO_WIRE_CUDA;
+    }
+    int32_t status = worker->failure;
+    rrto_buf_clear(&exec.reply);
+    if (worker->failure)
+        exec.library = worker->failure_library;
+    else
+        status = execute(worker, &exec, info, op, number);
+    worker->reply = exec.reply; /* it may have grown */
+    if (worker->up)
+        rrto_staging_release(worker->up);
+    if (worker->lent)
+        rrto_staging_release(worker->lent);
+    worker->up = worker->lent = NULL;
+    if (exec.reply.failed)
+        return RRTO_NO_MEMORY;
+    if (status < 0) {
+        rrto_debug("op %lu, %s: status %d", op->position, info->name, status);
+        return status;
+    }
+    if (exec.deferred && status == 0)
+        return RRTO_OK;
+    if (exec.wait)
+        return rrto_worker_reply(&exec, status, NULL, 0, NULL);
+    if (status != 0 && !worker->failure)
+        fail_stop(worker, &exec, info->name, status);
+    return RRTO_OK;
+}
+
+static void on_end(void *arg)
+{
+    struct rrto_worker *worker = arg;
+    worker->ended = true;
+}
+
+/* --- chunks
+ * --------------------------------------------------------------------------------------------------------------------
+ */
+
+static int take_ops(struct rrto_worker *worker)
+{
+    struct rrto_reader *reader = &worker->reader;
+    while (reader->left) {
+        void *to;
+        uint64_t wanted = rrto_record_decoder_wanted(worker->decoder, &to);
+        int status;
+        if (wanted) {
+            uint64_t n = wanted < reader->left ? wanted : reader->left;
+            status = rrto_reader_read(reader, to, n);
+            if (status == RRTO_OK)
+                status = rrto_record_decoder_received(worker->decoder, n);
+        } else {
+            const uint8_t *data;
+            size_t n;
+            status = rrto_reader_some(reader, &data, &n);
+            if (status == RRTO_OK)
+                status = rrto_record_decoder_feed(worker->decoder, data, n);
+        }
+        if (status != RRTO_OK)
+            return status;
+    }
+    return RRTO_OK;
+}
+
+/* A REPLY for the op at a position, once it has completed: by its stream where it names one, else by all of them. */
+static int take_subscription(struct rrto_worker *worker)
+{
+    uint8_t bytes[RRTO_SUBSCRIBE_BYTES];
+    int status = rrto_reader_read(&worker->reader, bytes, sizeof bytes);
+    if (status != RRTO_OK)
+        return status;
+    const struct rrto_log *log = rrto_record_decoder_log(worker->decoder);
+    struct rrto_exec exec = {
+        .worker = worker, .position = rrto_subscribe_decode(bytes), .wait = true, .library = RRTO_WIRE_CUDA};
+    if (exec.position >= log->head)
+        return RRTO_PROTOCOL;
+    worker->hash = 0; /* nobody compares it: the op is long past */
+    if (worker->failure)
+        return rrto_worker_reply(&exec, worker->failure, NULL, 0, NULL);
+    size_t n;
+    const uint8_t *op = rrto_log_get(log, exec.position, &n);
+    const struct rrto_op_info *info = op ? rrto_op_info_of(op, n) : NULL;
+    if (info && info->stream_offset >= 0) {
+        uint32_t id;
+        void *stream;
+        memcpy(&id, op + info->stream_offset, sizeof id);
+        if (rrto_worker_stream(worker, id, &stream))
+            return rrto_worker_complete_after(&exec, stream, NULL, NULL, 0) == 0 ? RRTO_OK : RRTO_IO;
+    }
+    uint32_t n_events = 0;
+    int32_t error;
+    void **events = rrto_worker_record_all(worker, &n_events, &error);
+    return events ? rrto_worker_reply(&exec, 0, events, n_events, worker)
+                  : rrto_worker_reply(&exec, error, NULL, 0, NULL);
+}
+
+static int take_chunk(struct rrto_worker *worker, const struct rrto_chunk *chunk)
+{
+    switch (chunk->type) {
+    case RRTO_CHUNK_OPS:
+        return take_ops(worker);
+    case RRTO_CHUNK_SUBSCRIBE:
+        return take_subscription(worker);
+    case RRTO_CHUNK_CONTROL: /* nothing that this version knows; a later client may say more */
+        return rrto_reader_skip(&worker->reader);
+    default:
+        return RRTO_PROTOCOL;
+    }
+}
+
+static bool is_connection_trouble(int status)
+{
+    return status == RRTO_CLOSED || status == RRTO_TRUNCATED || status == RRTO_IO;
+}
+
+int rrto_worker_run(struct rrto_worker *worker)
+{
+    static const struct rrto_record_callbacks callbacks = {.payload = on_payload, .op = on_op, .end = on_end};
+    struct rrto_worker_stream legacy = {0, NULL};
+    worker->streams[0] = legacy;
+    worker->n_streams = 1;
+    worker->last_retired = &worker->retired;
+    rrto_buf_init(&worker->reply, RRTO_CHUNK_MAX_BYTES - RRTO_REPLY_HEAD_BYTES);
+    worker->decoder = rrto_record_decoder_create(worker->log_bytes, &callbacks, worker);
+    if (!worker->decoder) {
+        rrto_error("out of memory");
+        return 1;
+    }
+    int status = RRTO_OK;
+    while (status == RRTO_OK && !worker->ended) {
+        struct rrto_chunk chunk;
+        if (!rrto_reader_has_chunk(&worker->reader)) {
+            rrto_worker_collect(worker);
+            rrto_outbox_wait_room(&worker->outbox);
+        }
+        status = rrto_reader_chunk(&worker->reader, -1, &chunk);
+        if (status == RRTO_OK)
+            status = take_chunk(worker, &chunk);
+    }
+    uint64_t position = rrto_record_decoder_log(worker->decoder)->head;
+    if (worker->ended)
+        rrto_debug("the client said goodbye after %lu ops", worker->n_ops);
+    else if (is_connection_trouble(status))
+        rrto_info("the connection ended after %lu ops", worker->n_ops);
+    else
+        protocol_error(worker, position, status, "the client's op stream cannot be executed");
+    /* What the client still waits for is sent, if the device finishes within a while. */
+    if (!is_connection_trouble(status)) {
+        (void)rrto_completion_flush(&worker->completion, 2000);
+        rrto_outbox_flush(&worker->outbox);
+    }
+    return worker->ended || is_connection_trouble(status) ? 0 : 1;
+}

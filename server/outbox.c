@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "outbox.h"
+
+#include "base/log.h"
+#include "base/status.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct rrto_outbox_item {
+    struct rrto_outbox_item *next;
+    struct iovec parts[3];
+    size_t n_bytes;
+    void (*release)(void *arg);
+    void *arg;
+    uint8_t copied[];
+};
+
+static void item_free(struct rrto_outbox_item *item)
+{
+    if (item->release)
+        item->release(item->arg);
+    free(item);
+}
+
+static void *write_queued(void *arg)
+{
+    struct rrto_outbox *outbox = arg;
+    pthread_mutex_lock(&outbox->lock);
+    for (;;) {
+        while (!outbox->first)
+            pthread_cond_wait(&outbox->some, &outbox->lock);
+        struct rrto_outbox_item *item = outbox->first;
+        outbox->first = item->next;
+        if (!outbox->first)
+            outbox->last = &outbox->first;
+        outbox->writing = true;
+        bool failed = outbox->failed;
+        pthread_mutex_unlock(&outbox->lock);
+        if (!failed)
+            failed = rrto_conn_writev(outbox->conn, item->parts, 3, -1) != RRTO_OK;
+        size_t n = item->n_bytes;
+        item_free(item);
+        pthread_mutex_lock(&outbox->lock);
+        outbox->failed = failed;
+        outbox->writing = false;
+        outbox->n_queued -= n;
+        pthread_cond_broadcast(&outbox->room);
+    }
+    return NULL;
+}
+
+int rrto_outbox_start(struct rrto_outbox *outbox, struct rrto_conn *conn, uint64_t max_queued)
+{
+    memset(outbox, 0, sizeof *outbox);
+    outbox->conn = conn;
+    outbox->max_queued = max_queued;
+    outbox->last = &outbox->first;
+    pthread_mutex_init(&outbox->lock, NULL);
+    pthread_cond_init(&outbox->some, NULL);
+    pthread_cond_init(&outbox->room, NULL);
+    return pthread_create(&outbox->thread, NULL, write_queued, outbox) == 0 ? RRTO_OK : RRTO_NO_MEMORY;
+}
+
+/* Queues what is left of the parts after the first n_done bytes. With the lock held. */
+static bool enqueue(struct rrto_outbox *outbox, const struct iovec parts[3], size_t n_done, void (*release)(void *arg),
+                    void *arg)
+{
+    struct iovec left[3];
+    size_t n_copied = 0, n_bytes = 0;
+    for (int i = 0; i < 3; i++) {
+        size_t skipped = n_done < parts[i].iov_len ? n_done : parts[i].iov_len;
+        n_done -= skipped;
+        left[i] = (struct iovec){(uint8_t *)parts[i].iov_base + skipped, parts[i].iov_len - skipped};
+        n_bytes += left[i].iov_len;
+        n_copied += i == 1 && release ? 0 : left[i].iov_len;
+    }
+    struct rrto_outbox_item *item = malloc(sizeof *item + n_copied);
+    if (!item) {
+        rrto_error("out of memory: the connection is given up");
+        outbox->failed = true;
+        rrto_conn_shutdown(outbox->conn);
+        return false;
+    }
+    *item = (struct rrto_outbox_item){.n_bytes = n_bytes, .release = release, .arg = arg};
+    uint8_t *to = item->copied;
+    for (int i = 0; i < 3; i++) {
+        item->parts[i] = left[i];
+        if ((i == 1 && release) || left[i].iov_len == 0)
+            continue;
+        memcpy(to, left[i].iov_base, left[i].iov_len);
+        item->parts[i].iov_base = to;
+        to += left[i].iov_len;
+    }
+    *outbox->last = item;
+    outbox->last = &item->next;
+    outbox->n_queued += n_bytes;
+    pthread_cond_signal(&outbox->some);
+    return true;
+}
+
+void rrto_outbox_send(struct rrto_outbox *outbox, const struct iovec parts[3], void (*release)(void *arg), void *arg)
+{
+    size_t n = parts[0].iov_len + parts[1].iov_len + parts[2].iov_len, done = 0;
+    pthread_mutex_lock(&outbox->lock);
+    if (!outbox->failed && !outbox->first && !outbox->writing) {
+        if (rrto_conn_try_writev(outbox->conn, parts, 3, &done) != RRTO_OK)
+            outbox->failed = true;
+    }
+    bool queued = !outbox->failed && done < n && enqueue(outbox, parts, done, release, arg);
+    pthread_mutex_unlock(&outbox->lock);
+    if (!queued && release)
+        release(arg);
+}
+
+void rrto_outbox_wait_room(struct rrto_outbox *outbox)
+{
+    if (__atomic_load_n(&outbox->n_queued, __ATOMIC_RELAXED) <= outbox->max_queued)
+        return;
+    pthread_mutex_lock(&outbox->lock);
+    while (outbox->n_queued > outbox->max_queued && !outbox->failed)
+        pthread_cond_wait(&outbox->room, &outbox->lock);
+    pthread_mutex_unlock(&outbox->lock);
+}
+
+void rrto_outbox_flush(struct rrto_outbox *outbox)
+{
+    pthread_mutex_lock(&outbox->lock);
+    while ((outbox->first || outbox->writing) && !outbox->failed)
+        pthread_cond_wait(&outbox->room, &outbox->lock);
+    pthread_mutex_unlock(&outbox->lock);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the worker sends. Sending never blocks: what the connection does not take at once is kept, in order, and written
+ * by a thread of its own. Any thread. */
+#ifndef RRTO_SERVER_OUTBOX_H
+#define RRTO_SERVER_OUTBOX_H
+
+#include "wire/conn.h"
+
+#include <pthread.h>
+
+struct rrto_outbox {
+    struct rrto_conn *conn;
+    pthread_mutex_t lock;
+    pthread_cond_t some, room;
+    struct rrto_outbox_item *first, **last;
+    uint64_t n_queued;   /* bytes */
+    uint64_t max_queued; /* beyond it, wait_room waits */
+    bool writing;        /* the thread has taken an item off and writes it */
+    bool failed;         /* the connection is gone: everything is dropped */
+    pthread_t thread;
+};
+
+int rrto_outbox_start(struct rrto_outbox *outbox, struct rrto_conn *conn, uint64_t max_queued);
+/* Sends parts[0], [1] and [2], one after the other: whole chunks, encoded by the caller. What has to wait of 0 and 2 is
+ * copied; part 1 is lent until release(arg) is called, once, from this or another thread (release NULL: part 1 is
+ * copied as well). */
+void rrto_outbox_send(struct rrto_outbox *outbox, const struct iovec parts[3], void (*release)(void *arg), void *arg);
+/* Blocks while more than max_queued bytes wait: called where that may hold up the client, before reading more from it.
+ */
+void rrto_outbox_wait_room(struct rrto_outbox *outbox);
+/* Blocks until everything has been written, or the connection has failed. */
+void rrto_outbox_flush(struct rrto_outbox *outbox);
+
+#endif

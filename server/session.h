@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The inside of one worker: what stands behind worker.h. Used by the worker's own files and exec/driver*.c only. */
+#ifndef RRTO_SERVER_SESSION_H
+#define RRTO_SERVER_SESSION_H
+
+#include "backing.h"
+#include "completion.h"
+#include "driver.h"
+#include "objects.h"
+#include "options.h"
+#include "outbox.h"
+#include "replay/record.h"
+#include "staging.h"
+#include "wire/control.h"
+#include "wire/reader.h"
+#include "worker.h"
+
+enum {
+    RRTO_WORKER_MAX_STREAMS = 1024,
+    RRTO_WORKER_MAX_SYMBOLS = 4096,
+    RRTO_WORKER_PIECE_BYTES = 1 << 20, /* of a payload on its way to the client: copied and sent one by one */
+    RRTO_WORKER_MAX_MODULE_BYTES = 1 << 30,
+};
+
+struct rrto_worker_stream {
+    uint32_t id;
+    void *stream;
+};
+
+/* Something to be done once events have completed, by the executor itself when it comes by: no thread is woken for it.
+ */
+struct rrto_retired {
+    struct rrto_retired *next;
+    void **events;
+    void *own_event;
+    uint32_t n_events;
+    struct rrto_staging_block *block; /* given back */
+    uint32_t run;                     /* unmapped */
+};
+
+struct rrto_worker {
+    struct rrto_options options;
+    struct rrto_compute compute;
+    struct rrto_driver driver;
+    struct rrto_vendor *vendor;
+    int device;
+    void *context;
+    bool plain;
+    uint32_t hello_flags;
+    uint64_t log_bytes;
+
+    struct rrto_conn conn;
+    struct rrto_reader reader;
+    struct rrto_record_decoder *decoder;
+    struct rrto_outbox outbox;
+    struct rrto_completion completion;
+    struct rrto_staging staging;
+    struct rrto_backing backing;
+    struct rrto_objects objects;
+
+    struct rrto_worker_stream streams[RRTO_WORKER_MAX_STREAMS]; /* [0]: the legacy stream */
+    uint32_t n_streams;
+    void *barrier_stream;
+    void *barrier_event; /* new streams wait for it: the last mem_free's; NULL when there was none */
+    struct {
+        uint64_t address, n_bytes;
+    } symbols[RRTO_WORKER_MAX_SYMBOLS];
+    uint32_t n_symbols;
+    struct rrto_retired *retired, **last_retired, *free_retired;
+
+    struct rrto_staging_block *up;   /* the payload that is being received, or that the op under execution carries */
+    struct rrto_staging_block *lent; /* what rrto_worker_staging gave last */
+    struct rrto_buf reply;
+    uint64_t hash;       /* audit hash of the op under execution */
+    uint64_t starved_ns; /* of the reader's waited_ns, what replies have told already */
+    int32_t failure;     /* fail-stop: nothing is executed any more */
+    uint8_t failure_library;
+    uint64_t busy_until_ns; /* --compute MS */
+    bool launched;          /* since the last payload to the client (--compute) */
+    bool ended;             /* the client said goodbye */
+    uint64_t n_ops;
+};
+
+/* --- core (worker.c) */
+
+/* Replies to the op under execution now (events NULL) or once the events have completed (then given to the entry). */
+int32_t rrto_worker_reply(struct rrto_exec *exec, int32_t status, void **events, uint32_t n_events, const void *stream);
+/* Keeps the op's payload until everything issued on stream so far has completed. Returns a CUDA error. */
+int32_t rrto_worker_keep_up(struct rrto_exec *exec, void *stream);
+/* Does what has become possible: gives back staging, unmaps. Never blocks. */
+void rrto_worker_collect(struct rrto_worker *worker);
+/* Blocks until a retired item is through (memory is short). False when there is none. */
+bool rrto_worker_collect_one(struct rrto_worker *worker);
+/* Blocks while more staging is in use than the limit says. */
+void rrto_worker_make_room(struct rrto_worker *worker);
+void rrto_worker_retire(struct rrto_worker *worker, void *event, struct rrto_staging_block *block, uint32_t run);
+/* Records an event on every stream. Returns the array (the caller's, with its events), or NULL with *ret_error. */
+void **rrto_worker_record_all(struct rrto_worker *worker, uint32_t *ret_n, int32_t *ret_error);
+/* Every stream goes on only after what all streams have been given so far. *ret_event (from the pool) completes then
+ * too. */
+int32_t rrto_worker_barrier(struct rrto_worker *worker, void **ret_event);
+/* Looks up a stream for a handler; false: no such id. */
+bool rrto_worker_stream(struct rrto_worker *worker, uint32_t id, void **ret_stream);
+
+/* --- executor.c */
+
+/* Serves the client until it ends; returns the process's exit status. */
+int rrto_worker_run(struct rrto_worker *worker);
+
+/* --- greeting.c */
+
+/* Answers the hello, opens the device and the arena, sends the Welcome. RRTO_OK, or the client has been told why not.
+ */
+int rrto_worker_greet(struct rrto_worker *worker);
+
+#endif

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What handlers may ask of the worker: objects, addresses, streams, barriers, replies. Executor thread only. */
+#include "base/log.h"
+#include "base/status.h"
+#include "session.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* --- objects
+ * -------------------------------------------------------------------------------------------------------------------
+ */
+
+void *rrto_objects_get(struct rrto_worker *worker, enum rrto_kind kind, uint32_t id, bool *ret_ok)
+{
+    void *object = NULL;
+    *ret_ok = (kind == RRTO_KIND_stream && id == 0) || rrto_objects_find(&worker->objects, kind, id, &object);
+    return object;
+}
+
+int32_t rrto_objects_add(struct rrto_worker *worker, enum rrto_kind kind, uint32_t id, void *object)
+{
+    if (kind == RRTO_KIND_stream && worker->n_streams == RRTO_WORKER_MAX_STREAMS)
+        return RRTO_TOO_LARGE;
+    int status = rrto_objects_put(&worker->objects, kind, id, object);
+    if (status == RRTO_OK && kind == RRTO_KIND_stream) {
+        worker->streams[worker->n_streams++] = (struct rrto_worker_stream){id, object};
+        /* Memory that was freed before this stream existed may be in its hands next. */
+        if (worker->barrier_event)
+            (void)worker->driver.cuStreamWaitEvent(object, worker->barrier_event, 0);
+    }
+    return status;
+}
+
+void *rrto_objects_remove(struct rrto_worker *worker, enum rrto_kind kind, uint32_t id)
+{
+    void *object = NULL;
+    if (!rrto_objects_take(&worker->objects, kind, id, &object))
+        return NULL;
+    for (uint32_t i = 1; kind == RRTO_KIND_stream && i < worker->n_streams; i++) {
+        if (worker->streams[i].id == id)
+            worker->streams[i] = worker->streams[--worker->n_streams];
+    }
+    return object;
+}
+
+bool rrto_worker_stream(struct rrto_worker *worker, uint32_t id, void **ret_stream)
+{
+    bool ok;
+    *ret_stream = rrto_objects_get(worker, RRTO_KIND_stream, id, &ok);
+    return ok;
+}
+
+/* --- addresses
+ * ----------------------------------------------------------------------------------------------------------------- */
+
+bool rrto_worker_address_ok(const struct rrto_worker *worker, uint64_t address, uint64_t n)
+{
+    if (address == 0 || rrto_backing_covers(&worker->backing, address, n ? n : 1))
+        return true;
+    for (uint32_t i = 0; i < worker->n_symbols; i++) {
+        uint64_t offset = address - worker->symbols[i].address; /* wraps around below it */
+        if (offset <= worker->symbols[i].n_bytes && n <= worker->symbols[i].n_bytes - offset)
+            return true;
+    }
+    return false;
+}
+
+const struct rrto_vendor *rrto_worker_vendor(const struct rrto_worker *worker)
+{
+    return worker->vendor;
+}
+
+/* --- retired things
+ * ------------------------------------------------------------------------------------------------------------ */
+
+void rrto_worker_retire(struct rrto_worker *worker, void *event, struct rrto_staging_block *block, uint32_t run)
+{
+    struct rrto_retired *item = worker->free_retired;
+    if (item)
+        worker->free_retired = item->next;
+    else
+        item = malloc(sizeof *item);
+    if (!item) { /* waiting here is slow, and right */
+        (void)worker->driver.cuEventSynchronize(event);
+        rrto_completion_give(&worker->completion, event);
+        if (block)
+            rrto_staging_release(block);
+        if (run)
+            (void)rrto_backing_unmap(&worker->backing, run);
+        return;
+    }
+    *item = (struct rrto_retired){.own_event = event, .n_events = event ? 1 : 0, .block = block, .run = run};
+    *worker->last_retired = item;
+    worker->last_retired = &item->next;
+}
+
+static void finish_first(struct rrto_worker *worker)
+{
+    struct rrto_retired *item = worker->retired;
+    worker->retired = item->next;
+    if (!worker->retired)
+        worker->last_retired = &worker->retired;
+    if (item->n_events)
+        rrto_completion_give(&worker->completion, item->own_event);
+    if (item->block)
+        rrto_staging_release(item->block);
+    if (item->run) {
+        int32_t error = rrto_backing_unmap(&worker->backing, item->run);
+        if (error)
+            rrto_debug("unmapping failed: %d", error);
+    }
+    item->next = worker->free_retired;
+    worker->free_retired = item;
+}
+
+void rrto_worker_collect(struct rrto_worker *worker)
+{
+    while (worker->retired) {
+        struct rrto_retired *item = worker->retired;
+        if (item->n_events && worker->driver.cuEventQuery(item->own_event) == RRTO_CU_NOT_READY)
+            return;
+        finish_first(worker);
+    }
+}
+
+bool rrto_worker_collect_one(struct rrto_worker *worker)
+{
+    if (!worker->retired)
+        return false;
+    if (worker->retired->n_events)
+        (void)worker->driver.cuEventSynchronize(worker->retired->own_event);
+    finish_first(worker);
+    return true;
+}
+
+void rrto_worker_make_room(struct rrto_worker *worker)
+{
+    rrto_worker_collect(worker);
+    while (!rrto_staging_has_room(&worker->staging) && !worker->outbox.failed) {
+        if (rrto_worker_collect_one(worker))
+            continue;
+        /* The rest is on its way to the client: its waiter or the outbox gives it back. */
+        struct timespec until;
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_nsec += 10000000;
+        if (until.tv_nsec >= 1000000000) {
+            until.tv_sec++;
+            until.tv_nsec -= 1000000000;
+        }
+        pthread_mutex_lock(&worker->staging.lock);
+        if (worker->staging.n_used >= worker->staging.max_used)
+            (void)pthread_cond_timedwait(&worker->staging.freed, &worker->staging.lock, &until);
+        pthread_mutex_unlock(&worker->staging.lock);
+    }
+}
+
+int32_t rrto_worker_keep_up(struct rrto_exec *exec, void *stream)
+{
+    struct rrto_worker *worker = exec->worker;
+    int32_t error;
+    void *event = rrto_completion_record(&worker->completion, stream, &error);
+    if (!event)
+        return error;
+    rrto_worker_retire(worker, event, worker->up, 0);
+    worker->up = NULL;
+    return 0;
+}
+
+/* --- streams
+ * -------------------------------------------------------------------------------------------------------------------
+ */
+
+static void give_all(struct rrto_worker *worker, void **events, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        rrto_completion_give(&worker->completion, events[i]);
+    free(events);
+}
+
+void **rrto_worker_record_all(struct rrto_worker *worker, uint32_t *ret_n, int32_t *ret_error)
+{
+    void **events = calloc(worker->n_streams, sizeof *events);
+    *ret_error = events ? 0 : RRTO_CU_OUT_OF_MEMORY;
+    for (uint32_t i = 0; events && i < worker->n_streams; i++) {
+        events[i] = rrto_completion_record(&worker->completion, worker->streams[i].stream, ret_error);
+        if (!events[i]) {
+            give_all(worker, events, i);
+            return NULL;
+        }
+    }
+    *ret_n = worker->n_streams;
+    return events;
+}
+
+int32_t rrto_worker_barrier(struct rrto_worker *worker, void **ret_event)
+{
+    int32_t error = 0;
+    if (worker->n_streams == 1) {
+        *ret_event = rrto_completion_record(&worker->completion, NULL, &error);
+        return error;
+    }
+    uint32_t n = 0;
+    void **events = rrto_worker_record_all(worker, &n, &error);
+    if (!events)
+        return error;
+    if (!worker->barrier_stream)
+        error = worker->driver.cuStreamCreate(&worker->barrier_stream, RRTO_CU_STREAM_NON_BLOCKING);
+    for (uint32_t i = 0; i < n && error == 0; i++)
+        error = worker->driver.cuStreamWaitEvent(worker->barrier_stream, events[i], 0);
+    void *event = error ? NULL : rrto_completion_record(&worker->completion, worker->barrier_stream, &error);
+    for (uint32_t i = 0; i < n && error == 0; i++)
+        error = worker->driver.cuStreamWaitEvent(worker->streams[i].stream, event, 0);
+    give_all(worker, events, n);
+    if (error && event)
+        rrto_completion_give(&worker->completion, event);
+    *ret_event = event;
+    return error;
+}
+
+/* --- replies
+ * -------------------------------------------------------------------------------------------------------------------
+ */
+
+static uint64_t now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static bool fill_reply(struct rrto_exec *exec, struct rrto_completion_entry *entry, int32_t status)
+{
+    struct rrto_worker *worker = exec->worker;
+    uint64_t waited_us = (worker->reader.waited_ns - worker->starved_ns) / 1000;
+    worker->starved_ns = worker->reader.waited_ns;
+    entry->replies = true;
+    entry->head = (struct rrto_reply_head){.position = exec->position,
+                                           .audit_hash = worker->hash,
+                                           .status = status,
+                                           .library = exec->library,
+                                           .starved_us = waited_us > UINT32_MAX ? UINT32_MAX : (uint32_t)waited_us};
+    if (exec->reply.size) {
+        entry->fields = malloc(exec->reply.size);
+        if (!entry->fields)
+            return false;
+        memcpy(entry->fields, exec->reply.data, exec->reply.size);
+        entry->n_fields = (uint32_t)exec->reply.size;
+    }
+    return true;
+}
+
+int32_t rrto_worker_reply(struct rrto_exec *exec, int32_t status, void **events, uint32_t n_events, const void *stream)
+{
+    struct rrto_worker *worker = exec->worker;
+    struct rrto_completion_entry *entry = rrto_completion_entry(&worker->completion);
+    if (!entry || !fill_reply(exec, entry, status)) {
+        free(entry);
+        return RRTO_NO_MEMORY;
+    }
+    entry->position = exec->position;
+    entry->events = events;
+    entry->n_events = n_events;
+    entry->stream = stream;
+    entry->in_order = worker->failure != 0;
+    exec->deferred = true;
+    rrto_completion_add(&worker->completion, entry);
+    return RRTO_OK;
+}
+
+void *rrto_worker_staging(struct rrto_worker *worker, uint64_t n_bytes)
+{
+    rrto_worker_make_room(worker);
+    worker->lent = rrto_staging_get(&worker->staging, n_bytes, true);
+    return worker->lent ? worker->lent->data : NULL;
+}
+
+/* With --compute MS: when the device would have finished what was launched before this payload. */
+static uint64_t compute_deadline(struct rrto_worker *worker)
+{
+    if (worker->compute.mode != RRTO_COMPUTE_TIMED || !worker->launched)
+        return 0;
+    uint64_t now = now_ns();
+    worker->launched = false;
+    worker->busy_until_ns = (worker->busy_until_ns > now ? worker->busy_until_ns : now) + worker->compute.time_ns;
+    return worker->busy_until_ns;
+}
+
+int32_t rrto_worker_complete_after(struct rrto_exec *exec, void *stream, void *event, void *down, uint64_t n_down)
+{
+    struct rrto_worker *worker = exec->worker;
+    struct rrto_staging_block *block = down ? worker->lent : NULL;
+    if (down && (!block || block->data != down))
+        return RRTO_INVALID;
+    worker->lent = NULL;
+    struct rrto_completion_entry *entry = rrto_completion_entry(&worker->completion);
+    int32_t error = 0;
+    void *wait_for = event;
+    if (entry && !event)
+        wait_for = rrto_completion_record(&worker->completion, stream, &error);
+    if (!entry || error || (exec->wait && !fill_reply(exec, entry, 0))) {
+        if (block)
+            rrto_staging_release(block);
+        free(entry);
+        return error ? error : RRTO_NO_MEMORY;
+    }
+    entry->position = exec->position;
+    entry->own_event = wait_for;
+    entry->events = &entry->own_event;
+    entry->n_events = RRTO_COMPLETION_ONE_EVENT;
+    entry->lent_events = event != NULL;
+    entry->stream = event ? event : stream;
+    entry->block = block;
+    entry->data = down;
+    entry->n_data = n_down;
+    entry->offset = exec->down_offset;
+    if (exec->wait)
+        entry->not_before_ns = compute_deadline(worker);
+    exec->deferred = true;
+    rrto_completion_add(&worker->completion, entry);
+    return 0;
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* rrto-worker: serves one client on an inherited connection. Started by rrtod, not by hand. */
+#include "base/log.h"
+#include "base/status.h"
+#include "gen/vendor.h"
+#include "session.h"
+#include "spawn.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+/* The parent holds the other end of the control socket: when it is gone, so are we, whatever the device is doing. */
+static void *follow_parent(void *arg)
+{
+    (void)arg;
+    char byte;
+    ssize_t n;
+    do
+        n = read(RRTO_WORKER_CONTROL_FD, &byte, 1);
+    while (n != 0);
+    rrto_info("rrtod is gone: ending");
+    _exit(3);
+}
+
+static int parse(struct rrto_worker *worker, int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        char name[64], why[200];
+        const char *equals = strchr(argv[i], '=');
+        if (!equals)
+            return RRTO_INVALID;
+        snprintf(name, sizeof name, "%.*s", (int)(equals - argv[i]), argv[i]);
+        if (strcmp(name, "hello-flags") == 0) {
+            worker->hello_flags = (uint32_t)strtoul(equals + 1, NULL, 10);
+        } else if (strcmp(name, "session") == 0) {
+            static char log_name[40];
+            snprintf(log_name, sizeof log_name, "rrto-worker %.20s", equals + 1);
+            rrto_log_set_name(log_name);
+        } else if (rrto_options_set(&worker->options, name, equals + 1, why, sizeof why) != RRTO_OK) {
+            rrto_error("%s", why);
+            return RRTO_INVALID;
+        }
+    }
+    worker->plain = worker->hello_flags & RRTO_HELLO_PLAIN;
+    return rrto_compute_parse(worker->options.compute, &worker->compute) ? RRTO_OK : RRTO_INVALID;
+}
+
+static void set_log_level(const char *name)
+{
+    static const char *const levels[] = {"error", "warn", "info", "debug"};
+    for (int i = 0; i < 4; i++) {
+        if (strcmp(name, levels[i]) == 0)
+            rrto_log_set_level((enum rrto_log_level)i);
+    }
+}
+
+/* The worker needs nothing more from the system than it has. */
+static void drop_powers(void)
+{
+    struct rlimit none = {0, 0};
+    (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    (void)setrlimit(RLIMIT_CORE, &none); /* a core would hold the client's data */
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGINT, SIG_IGN); /* Ctrl-C reaches the whole process group; rrtod decides */
+    signal(SIGHUP, SIG_IGN);
+}
+
+int main(int argc, char **argv)
+{
+    static struct rrto_worker worker;
+    rrto_log_set_name("rrto-worker");
+    rrto_options_init(&worker.options);
+    if (argc < 2 || parse(&worker, argc, argv) != RRTO_OK) {
+        fprintf(stderr, "rrto-worker: rrtod starts this program; see rrtod --help\n");
+        return 2;
+    }
+    set_log_level(worker.options.log);
+    drop_powers();
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, follow_parent, NULL) != 0)
+        return 1;
+    worker.vendor = calloc(1, sizeof *worker.vendor);
+    if (!worker.vendor)
+        return 1;
+    rrto_conn_init_socket(&worker.conn, RRTO_WORKER_CONN_FD);
+    rrto_objects_init(&worker.objects);
+    if (rrto_worker_greet(&worker) != RRTO_OK)
+        return 1;
+    rrto_reader_init(&worker.reader, &worker.conn);
+    rrto_staging_init(&worker.staging, &worker.driver, worker.options.staging);
+    if (rrto_outbox_start(&worker.outbox, &worker.conn, worker.options.staging) != RRTO_OK ||
+        rrto_completion_init(&worker.completion, &worker.driver, worker.context, &worker.outbox) != RRTO_OK) {
+        rrto_error("out of memory or threads");
+        return 1;
+    }
+    int status = rrto_worker_run(&worker);
+    /* The driver's own clean-up may wait for kernels; the system frees everything. */
+    _exit(status);
+}
