@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The counters' arithmetic: where an inference ends, medians, the table of unsupported calls. */
+#include "../test.h"
+
+#include "report/counters.h"
+
+#include <string.h>
+
+static struct rrto_counters counters;
+
+static void fresh(void)
+{
+    memset(&counters, 0, sizeof counters);
+    rrto_counters_init(&counters);
+    counters.started_ns = 10;
+}
+
+static void test_inferences(void **state)
+{
+    (void)state;
+    fresh();
+    assert_false(rrto_counters_next_inference(&counters, 100)); /* work before any result */
+    for (unsigned i = 0; i < 13; i++) {
+        counters.round_trips += i == 3 ? 50 : 2;
+        counters.bytes_up += 1000;
+        counters.payload_up += 900;
+        counters.ops += 10;
+        counters.ops_literal += i < 2 ? 10 : 1;
+        rrto_counters_result(&counters, 1000 * (i + 1));
+        counters.round_trips++; /* a second output: part of the same inference */
+        rrto_counters_result(&counters, 1000 * (i + 1) + 1);
+        counters.calls += 7; /* after the result: part of the next one */
+        if (i < 12)
+            assert_true(rrto_counters_next_inference(&counters, 1000 * (i + 1) + 500));
+        assert_false(i < 12 && rrto_counters_next_inference(&counters, 1000 * (i + 1) + 501));
+    }
+    assert_int_equal(counters.inferences, 12);
+    rrto_counters_close_last(&counters);
+    rrto_counters_close_last(&counters);
+    assert_int_equal(counters.inferences, 13);
+    assert_int_equal(counters.first_replayed_inference, 3);
+    assert_int_equal(RRTO_COUNTERS_MEDIAN(&counters, round_trips), 3);
+    assert_int_equal(RRTO_COUNTERS_MEDIAN(&counters, op_bytes_up), 100);
+    assert_int_equal(RRTO_COUNTERS_MEDIAN(&counters, calls), 7);
+    assert_int_equal(counters.first.calls, 0);
+    assert_int_equal(counters.first_inference_ns, 1001);
+    const struct rrto_counters_inference *last = &counters.last[12 % RRTO_COUNTERS_N_LAST];
+    assert_int_equal(last->start_ns, 12500);
+    assert_int_equal(last->end_ns, 13001);
+}
+
+static void test_none(void **state)
+{
+    (void)state;
+    fresh();
+    rrto_counters_close_last(&counters);
+    assert_int_equal(counters.inferences, 0);
+    assert_int_equal(RRTO_COUNTERS_MEDIAN(&counters, calls), 0);
+    assert_true(rrto_counters_valid(&counters, sizeof counters));
+    assert_false(rrto_counters_valid(&counters, sizeof counters - 1));
+    counters.version++;
+    assert_false(rrto_counters_valid(&counters, sizeof counters));
+}
+
+static void test_unsupported(void **state)
+{
+    (void)state;
+    fresh();
+    char name[] = "cudaSomething00";
+    for (unsigned i = 0; i < 70; i++) {
+        name[13] = (char)('0' + i / 10);
+        name[14] = (char)('0' + i % 10);
+        assert_int_equal(rrto_counters_unsupported(&counters, name), i < RRTO_COUNTERS_N_UNSUPPORTED);
+        assert_false(rrto_counters_unsupported(&counters, name));
+    }
+    assert_int_equal(counters.unsupported[0].count, 2);
+    assert_string_equal(counters.unsupported[63].name, "other");
+    assert_int_equal(counters.unsupported[63].count, 14);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_inferences),
+        cmocka_unit_test(test_none),
+        cmocka_unit_test(test_unsupported),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
