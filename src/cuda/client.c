@@ -28,7 +28,7 @@ int32_t rrto_client_result_cudart(uint16_t call, int32_t result)
 {
     (void)call;
     if (result)
-        rrto_thread()->last_error = result;
+        rrto_cuda_thread()->last_error = result;
     return result;
 }
 

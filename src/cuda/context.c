@@ -39,7 +39,7 @@ static void activate(void)
 
 int32_t rrto_context_use(void)
 {
-    struct rrto_thread *thread = rrto_thread();
+    struct rrto_cuda_thread *thread = rrto_cuda_thread();
     if (thread->n_contexts)
         return RRTO_CUDA_SUCCESS;
     if (!rrto_session_device())
@@ -51,18 +51,18 @@ int32_t rrto_context_use(void)
 
 int32_t rrto_context_need(void)
 {
-    return rrto_thread()->n_contexts ? RRTO_CUDA_SUCCESS : RRTO_CUDA_INVALID_CONTEXT;
+    return rrto_cuda_thread()->n_contexts ? RRTO_CUDA_SUCCESS : RRTO_CUDA_INVALID_CONTEXT;
 }
 
 struct rrto_context *rrto_context_current(void)
 {
-    const struct rrto_thread *thread = rrto_thread();
+    const struct rrto_cuda_thread *thread = rrto_cuda_thread();
     return thread->n_contexts ? thread->contexts[thread->n_contexts - 1] : NULL;
 }
 
 int32_t rrto_context_push(struct rrto_context *context)
 {
-    struct rrto_thread *thread = rrto_thread();
+    struct rrto_cuda_thread *thread = rrto_cuda_thread();
     if (!is_context(context))
         return RRTO_CUDA_INVALID_CONTEXT;
     if (thread->n_contexts == RRTO_THREAD_MAX_CONTEXTS)
@@ -73,7 +73,7 @@ int32_t rrto_context_push(struct rrto_context *context)
 
 int32_t rrto_context_pop(struct rrto_context **ret_context)
 {
-    struct rrto_thread *thread = rrto_thread();
+    struct rrto_cuda_thread *thread = rrto_cuda_thread();
     if (thread->n_contexts == 0)
         return RRTO_CUDA_INVALID_CONTEXT;
     thread->n_contexts--;
@@ -84,7 +84,7 @@ int32_t rrto_context_pop(struct rrto_context **ret_context)
 
 int32_t rrto_context_set(struct rrto_context *context)
 {
-    struct rrto_thread *thread = rrto_thread();
+    struct rrto_cuda_thread *thread = rrto_cuda_thread();
     if (context && !is_context(context))
         return RRTO_CUDA_INVALID_CONTEXT;
     if (thread->n_contexts)

@@ -310,7 +310,7 @@ CUresult rrto_client_cuCtxSynchronize(void)
 
 CUresult rrto_client_cuThreadExchangeStreamCaptureMode(CUstreamCaptureMode *mode)
 {
-    struct rrto_thread *thread = rrto_thread();
+    struct rrto_cuda_thread *thread = rrto_cuda_thread();
     if (!mode || (unsigned)*mode >= CAPTURE_MODES)
         return CUDA_ERROR_INVALID_VALUE;
     int32_t before = thread->capture_mode;

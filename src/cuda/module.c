@@ -125,7 +125,8 @@ int32_t rrto_module_unload(struct rrto_module *module)
     if (!module)
         return RRTO_CUDA_SUCCESS;
     int32_t result = RRTO_CUDA_SUCCESS;
-    if (module->tried && module->status == RRTO_CUDA_SUCCESS) {
+    /* A forked child that exits unregisters its parent's modules: it has no session to say so to. */
+    if (module->tried && module->status == RRTO_CUDA_SUCCESS && rrto_session_open()) {
         struct rrto_args_module_unload args = {.module = module->id};
         result = rrto_cuda_issued(rrto_issue_module_unload(&args, NULL));
     }

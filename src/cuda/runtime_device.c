@@ -22,7 +22,7 @@ static cudaError_t check_device(int device)
 
 cudaError_t rrto_client_cudaGetLastError(void)
 {
-    struct rrto_thread *thread = rrto_thread();
+    struct rrto_cuda_thread *thread = rrto_cuda_thread();
     int32_t sticky = rrto_cuda_sticky();
     if (sticky)
         return (cudaError_t)sticky;
@@ -34,7 +34,7 @@ cudaError_t rrto_client_cudaGetLastError(void)
 cudaError_t rrto_client_cudaPeekAtLastError(void)
 {
     int32_t sticky = rrto_cuda_sticky();
-    return (cudaError_t)(sticky ? sticky : rrto_thread()->last_error);
+    return (cudaError_t)(sticky ? sticky : rrto_cuda_thread()->last_error);
 }
 
 const char *rrto_client_cudaGetErrorName(cudaError_t error)

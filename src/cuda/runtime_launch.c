@@ -63,7 +63,7 @@ char rrto_client___cudaInitModule(void **handle)
 
 unsigned int rrto_client___cudaPushCallConfiguration(dim3 grid, dim3 block, size_t shared_bytes, cudaStream_t stream)
 {
-    struct rrto_thread *thread = rrto_thread();
+    struct rrto_cuda_thread *thread = rrto_cuda_thread();
     if (thread->n_configurations == RRTO_THREAD_MAX_CONFIGURATIONS)
         return (unsigned int)cudaErrorMissingConfiguration;
     thread->configurations[thread->n_configurations++] =
@@ -76,7 +76,7 @@ unsigned int rrto_client___cudaPushCallConfiguration(dim3 grid, dim3 block, size
 
 cudaError_t rrto_client___cudaPopCallConfiguration(dim3 *grid, dim3 *block, size_t *shared_bytes, void *stream)
 {
-    struct rrto_thread *thread = rrto_thread();
+    struct rrto_cuda_thread *thread = rrto_cuda_thread();
     if (thread->n_configurations == 0)
         return cudaErrorMissingConfiguration;
     const struct rrto_launch_shape *shape = &thread->configurations[--thread->n_configurations];

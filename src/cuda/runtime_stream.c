@@ -121,7 +121,7 @@ cudaError_t rrto_client_cudaStreamGetCaptureInfo(cudaStream_t stream, cudaStream
 
 cudaError_t rrto_client_cudaThreadExchangeStreamCaptureMode(cudaStreamCaptureMode *mode)
 {
-    struct rrto_thread *thread = rrto_thread();
+    struct rrto_cuda_thread *thread = rrto_cuda_thread();
     if (!mode || (unsigned)*mode > STREAM_CAPTURE_RELAXED)
         return cudaErrorInvalidValue;
     int32_t before = thread->capture_mode;

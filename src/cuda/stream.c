@@ -47,7 +47,7 @@ static void make_key(void)
 
 static bool thread_stream(uint32_t *ret_id)
 {
-    struct rrto_thread *thread = rrto_thread();
+    struct rrto_cuda_thread *thread = rrto_cuda_thread();
     if (thread->default_stream == 0) {
         pthread_once(&idle.once, make_key);
         uint32_t id = 0;

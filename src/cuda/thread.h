@@ -15,7 +15,7 @@ struct rrto_launch_shape {
 
 enum { RRTO_THREAD_MAX_CONFIGURATIONS = 8, RRTO_THREAD_MAX_CONTEXTS = 32 };
 
-struct rrto_thread {
+struct rrto_cuda_thread {
     int32_t last_error;        /* the runtime's; the driver has none */
     int32_t capture_mode;      /* cudaThreadExchangeStreamCaptureMode: kept, and that is all */
     uint32_t default_stream;   /* session id of this thread's per-thread default stream; 0 = none yet */
@@ -26,6 +26,6 @@ struct rrto_thread {
 };
 
 /* The calling thread's state. Never NULL. */
-struct rrto_thread *rrto_thread(void);
+struct rrto_cuda_thread *rrto_cuda_thread(void);
 
 #endif

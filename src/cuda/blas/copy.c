@@ -15,15 +15,15 @@ static cublasStatus_t copy(void *dst, size_t dst_pitch, const void *src, size_t 
     bool dense = n_rows == 1 || (dst_pitch == row_bytes && src_pitch == row_bytes);
     int error;
     if (dense && async)
-        error = (int)rrto_client_cudaMemcpyAsync(dst, src, row_bytes * n_rows, (enum cudaMemcpyKind)direction, stream);
+        error = (int)rrto_client_cudaMemcpyAsync(dst, src, row_bytes * n_rows, (cudaMemcpyKind)direction, stream);
     else if (dense)
-        error = (int)rrto_client_cudaMemcpy(dst, src, row_bytes * n_rows, (enum cudaMemcpyKind)direction);
+        error = (int)rrto_client_cudaMemcpy(dst, src, row_bytes * n_rows, (cudaMemcpyKind)direction);
     else if (async)
         error = (int)rrto_client_cudaMemcpy2DAsync(dst, dst_pitch, src, src_pitch, row_bytes, n_rows,
-                                                   (enum cudaMemcpyKind)direction, stream);
+                                                   (cudaMemcpyKind)direction, stream);
     else
         error = (int)rrto_client_cudaMemcpy2D(dst, dst_pitch, src, src_pitch, row_bytes, n_rows,
-                                              (enum cudaMemcpyKind)direction);
+                                              (cudaMemcpyKind)direction);
     return error == 0 ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_MAPPING_ERROR;
 }
 
