@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Completions: what is sent when, for every order in which events can complete. */
+#include "completion.h"
+
+#include "../test.h"
+#include "base/status.h"
+#include "fake_driver.h"
+#include "wire/reader.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+static struct fake fake;
+static struct rrto_conn ours, theirs;
+static struct rrto_reader reader;
+static struct rrto_outbox *outbox;
+static struct rrto_completion *completion;
+static struct rrto_staging *staging;
+
+/* Waiter threads stay, so what they use is never freed. */
+static int setup(void **state)
+{
+    (void)state;
+    int fds[2];
+    fake_init(&fake);
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds) != 0)
+        return -1;
+    rrto_conn_init_socket(&ours, fds[0]);
+    rrto_conn_init_socket(&theirs, fds[1]);
+    rrto_reader_init(&reader, &theirs);
+    outbox = malloc(sizeof *outbox);
+    completion = malloc(sizeof *completion);
+    staging = malloc(sizeof *staging);
+    rrto_staging_init(staging, &fake.driver, 1 << 20);
+    return rrto_outbox_start(outbox, &ours, 1 << 20) || rrto_completion_init(completion, &fake.driver, NULL, outbox);
+}
+
+/* Adds an entry that waits for an event on a stream; returns the event's number. */
+static unsigned add(uint64_t position, int stream, const char *data, bool replies)
+{
+    int32_t error;
+    struct rrto_completion_entry *entry = rrto_completion_entry(completion);
+    entry->position = position;
+    entry->own_event = rrto_completion_record(completion, (void *)(uintptr_t)stream, &error);
+    entry->events = &entry->own_event;
+    entry->n_events = 1;
+    entry->stream = (void *)(uintptr_t)stream;
+    unsigned number = fake_number(entry->own_event);
+    if (data) {
+        entry->block = rrto_staging_get(staging, strlen(data), true);
+        memcpy(entry->block->data, data, strlen(data));
+        entry->data = entry->block->data;
+        entry->n_data = strlen(data);
+    }
+    entry->replies = replies;
+    entry->head.position = position;
+    rrto_completion_add(completion, entry);
+    return number;
+}
+
+static void add_at_once(uint64_t position, bool in_order)
+{
+    struct rrto_completion_entry *entry = rrto_completion_entry(completion);
+    entry->position = position;
+    entry->replies = true;
+    entry->in_order = in_order;
+    entry->head.position = position;
+    rrto_completion_add(completion, entry);
+}
+
+/* The next chunk as "type position [status|data]". */
+static const char *next(void)
+{
+    static char text[200];
+    uint8_t bytes[160] = {0};
+    struct rrto_chunk chunk;
+    assert_int_equal(rrto_reader_chunk(&reader, 5000, &chunk), RRTO_OK);
+    assert_true(chunk.n_bytes < sizeof bytes);
+    assert_int_equal(rrto_reader_read(&reader, bytes, chunk.n_bytes), RRTO_OK);
+    uint64_t position;
+    memcpy(&position, bytes, 8);
+    if (chunk.type == RRTO_CHUNK_DATA)
+        snprintf(text, sizeof text, "data %d %s", (int)position, bytes + RRTO_DATA_HEAD_BYTES);
+    else if (chunk.type == RRTO_CHUNK_REPLY)
+        snprintf(text, sizeof text, "reply %d %d", (int)position, bytes[16] | bytes[17] << 8);
+    else
+        snprintf(text, sizeof text, "error %d %d", (int)position, bytes[8] | bytes[9] << 8);
+    return text;
+}
+
+static void nothing_more(void)
+{
+    struct rrto_chunk chunk;
+    rrto_completion_settle(completion);
+    assert_int_equal(rrto_reader_chunk(&reader, 0, &chunk), RRTO_TIMEOUT);
+}
+
+static void one_after_another(void **state)
+{
+    (void)state;
+    unsigned a = add(1, 1, "abc", true), b = add(2, 1, NULL, true);
+    nothing_more();
+    fake_complete(a, 0);
+    assert_string_equal(next(), "data 1 abc");
+    assert_string_equal(next(), "reply 1 0");
+    nothing_more();
+    fake_complete(b, 0);
+    assert_string_equal(next(), "reply 2 0");
+    assert_true(rrto_completion_flush(completion, 1000));
+    assert_int_equal(staging->n_used, 0);
+}
+
+/* A stream that does not end holds up nobody else. */
+static void streams_do_not_wait_for_each_other(void **state)
+{
+    (void)state;
+    unsigned a = add(1, 1, "slow", true), b = add(2, 2, "fast", true);
+    fake_complete(b, 0);
+    assert_string_equal(next(), "data 2 fast");
+    assert_string_equal(next(), "reply 2 0");
+    add_at_once(3, false);
+    assert_string_equal(next(), "reply 3 0");
+    fake_complete(a, 0);
+    assert_string_equal(next(), "data 1 slow");
+    assert_string_equal(next(), "reply 1 0");
+}
+
+/* D2H on stream 1, an event, stream 2 waits for it, only stream 2 is synchronised: the payload comes before the reply.
+ */
+static void payload_before_reply(void **state)
+{
+    (void)state;
+    unsigned a = add(1, 1, "payload", false), b = add(2, 2, NULL, true);
+    fake_complete(a, 0);
+    fake_complete(b, 0);
+    assert_string_equal(next(), "data 1 payload");
+    assert_string_equal(next(), "reply 2 0");
+    /* The same when the reply has nothing to wait for: a query that said "complete". */
+    a = add(3, 1, "again", false);
+    fake_complete(a, 0);
+    add_at_once(4, false);
+    assert_string_equal(next(), "data 3 again");
+    assert_string_equal(next(), "reply 4 0");
+}
+
+static void in_order_waits(void **state)
+{
+    (void)state;
+    unsigned a = add(1, 1, NULL, true);
+    add_at_once(2, true);
+    nothing_more();
+    fake_complete(a, 0);
+    assert_string_equal(next(), "reply 1 0");
+    assert_string_equal(next(), "reply 2 0");
+}
+
+/* The device fails: the waiting op learns it, the session is told once, later ones get the same status. */
+static void device_error(void **state)
+{
+    (void)state;
+    unsigned a = add(7, 1, "lost", true), b = add(8, 1, NULL, true);
+    fake_complete(a, 700);
+    assert_string_equal(next(), "reply 7 700");
+    assert_string_equal(next(), "error 7 700");
+    assert_int_equal(completion->device_error, 700);
+    fake_complete(b, 700);
+    assert_string_equal(next(), "reply 8 700");
+    nothing_more();
+    assert_int_equal(staging->n_used, 0); /* what was not sent was given back */
+}
+
+/* Several events; events and entries are used again. */
+static void many(void **state)
+{
+    (void)state;
+    for (uint64_t i = 0; i < 200; i++) {
+        int32_t error;
+        struct rrto_completion_entry *entry = rrto_completion_entry(completion);
+        entry->position = entry->head.position = i;
+        entry->events = calloc(3, sizeof *entry->events);
+        entry->n_events = 3;
+        unsigned numbers[3];
+        for (int j = 0; j < 3; j++) {
+            entry->events[j] = rrto_completion_record(completion, NULL, &error);
+            numbers[j] = fake_number(entry->events[j]);
+        }
+        entry->replies = true;
+        entry->stream = completion;
+        rrto_completion_add(completion, entry);
+        fake_complete(numbers[i % 3], 0);
+        fake_complete(numbers[(i + 1) % 3], 0);
+        nothing_more();
+        fake_complete(numbers[(i + 2) % 3], 0);
+        char expected[40];
+        snprintf(expected, sizeof expected, "reply %d 0", (int)i);
+        assert_string_equal(next(), expected);
+    }
+    assert_true(fake.n_events < 12);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup(name, setup)
+    const struct CMUnitTest tests[] = {
+        TEST(one_after_another),    TEST(streams_do_not_wait_for_each_other),
+        TEST(payload_before_reply), TEST(in_order_waits),
+        TEST(device_error),         TEST(many),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
