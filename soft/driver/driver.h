@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the soft driver share. Device memory is host memory; everything is executed at the call, in the
+ * order of the calls, so a stream is always idle when a call returns. */
+#ifndef SOFT_DRIVER_DRIVER_H
+#define SOFT_DRIVER_DRIVER_H
+
+#include "gen/api_driver.h"
+#include "kernels/kernels.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define SOFT_EXPORT __attribute__((visibility("default")))
+
+enum { SOFT_GRANULARITY = 2 << 20 };
+
+/* Handles are checked by a word at their start: an application's mistake becomes an error code where that is possible.
+ */
+enum soft_magic { SOFT_CONTEXT = 0x50C0C0DE, SOFT_STREAM, SOFT_EVENT, SOFT_MODULE, SOFT_FUNCTION };
+
+struct CUctx_st {
+    enum soft_magic magic;
+    unsigned int flags;
+    unsigned long long id;
+};
+struct CUstream_st {
+    enum soft_magic magic;
+    unsigned int flags;
+    int priority;
+    unsigned long long id;
+};
+struct CUevent_st {
+    enum soft_magic magic;
+    unsigned int flags;
+    bool recorded;
+    uint64_t time_ns;
+};
+struct CUfunc_st {
+    enum soft_magic magic;
+    CUmodule module;
+    const struct rrto_kernel_image *image;
+    struct kernel_body *body;
+    int max_dynamic_bytes, carveout;
+    struct CUfunc_st *next; /* in the module's list */
+};
+
+/* 80 for compute capability 8.0; SOFT_GPU_CAPABILITY overrides it (tests). */
+unsigned soft_capability(void);
+/* The attribute's value; false for an unknown one. */
+bool soft_attribute(int attribute, int *ret_value);
+uint64_t soft_total_bytes(void);
+/* CUDA_SUCCESS when the driver is initialised and the thread has a context. */
+CUresult soft_ready(void);
+CUcontext soft_current(void);
+bool soft_stream_ok(CUstream stream);
+uint64_t soft_now_ns(void);
+/* Memory for a module's variables, and its end. */
+CUdeviceptr soft_memory_alloc(size_t n_bytes);
+bool soft_memory_free(CUdeviceptr address);
+/* One line on stderr, at most 1,000 bytes. */
+void soft_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

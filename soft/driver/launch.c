@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Functions: their attributes, occupancy, launches. */
+#include "driver.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool function_ok(CUfunction function)
+{
+    return function && function->magic == SOFT_FUNCTION;
+}
+
+static int attribute(int number)
+{
+    int value = 0;
+    soft_attribute(number, &value);
+    return value;
+}
+
+SOFT_EXPORT CUresult cuFuncGetAttribute(int *value, CUfunction_attribute which, CUfunction function)
+{
+    if (!value)
+        return CUDA_ERROR_INVALID_VALUE;
+    if (!function_ok(function))
+        return CUDA_ERROR_INVALID_HANDLE;
+    const struct rrto_kernel_image *image = function->image;
+    *value = 0;
+    switch ((int)which) {
+    case CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK:
+        *value = image->max_threads && image->max_threads < 1024 ? (int)image->max_threads : 1024;
+        return CUDA_SUCCESS;
+    case CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES:
+        *value = (int)image->shared_bytes;
+        return CUDA_SUCCESS;
+    case CU_FUNC_ATTRIBUTE_NUM_REGS:
+        *value = image->n_registers ? (int)image->n_registers : 32;
+        return CUDA_SUCCESS;
+    case CU_FUNC_ATTRIBUTE_PTX_VERSION:
+    case CU_FUNC_ATTRIBUTE_BINARY_VERSION:
+        *value = (int)soft_capability();
+        return CUDA_SUCCESS;
+    case CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES:
+        *value = function->max_dynamic_bytes;
+        return CUDA_SUCCESS;
+    case CU_FUNC_ATTRIBUTE_PREFERRED_SHARED_MEMORY_CARVEOUT:
+        *value = function->carveout;
+        return CUDA_SUCCESS;
+    default:
+        return (unsigned)which <= CU_FUNC_ATTRIBUTE_CLUSTER_SCHEDULING_POLICY_PREFERENCE ? CUDA_SUCCESS
+                                                                                         : CUDA_ERROR_INVALID_VALUE;
+    }
+}
+
+SOFT_EXPORT CUresult cuFuncSetAttribute(CUfunction function, CUfunction_attribute which, int value)
+{
+    if (!function_ok(function))
+        return CUDA_ERROR_INVALID_HANDLE;
+    if (which == CU_FUNC_ATTRIBUTE_PREFERRED_SHARED_MEMORY_CARVEOUT && value >= -1 && value <= 100) {
+        function->carveout = value;
+        return CUDA_SUCCESS;
+    }
+    int most = attribute(CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN) - (int)function->image->shared_bytes;
+    if (which != CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES || value < 0 || value > most)
+        return CUDA_ERROR_INVALID_VALUE;
+    function->max_dynamic_bytes = value;
+    return CUDA_SUCCESS;
+}
+
+SOFT_EXPORT CUresult cuFuncSetCacheConfig(CUfunction function, CUfunc_cache config)
+{
+    (void)config;
+    return function_ok(function) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_HANDLE;
+}
+
+SOFT_EXPORT CUresult cuFuncGetModule(CUmodule *module, CUfunction function)
+{
+    if (!function_ok(function))
+        return CUDA_ERROR_INVALID_HANDLE;
+    *module = function->module;
+    return CUDA_SUCCESS;
+}
+
+SOFT_EXPORT CUresult cuFuncGetName(const char **name, CUfunction function)
+{
+    if (!function_ok(function))
+        return CUDA_ERROR_INVALID_HANDLE;
+    *name = function->image->name;
+    return CUDA_SUCCESS;
+}
+
+SOFT_EXPORT CUresult cuFuncGetParamInfo(CUfunction function, size_t index, size_t *offset, size_t *n_bytes)
+{
+    if (!function_ok(function))
+        return CUDA_ERROR_INVALID_HANDLE;
+    if (!offset || index >= function->image->n_params)
+        return CUDA_ERROR_INVALID_VALUE;
+    *offset = function->image->offsets[index];
+    if (n_bytes)
+        *n_bytes = function->image->sizes[index];
+    return CUDA_SUCCESS;
+}
+
+SOFT_EXPORT CUresult cuFuncLoad(CUfunction function)
+{
+    return function_ok(function) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_HANDLE;
+}
+
+SOFT_EXPORT CUresult cuFuncIsLoaded(CUfunctionLoadingState *state, CUfunction function)
+{
+    if (!function_ok(function))
+        return CUDA_ERROR_INVALID_HANDLE;
+    *state = (CUfunctionLoadingState)1;
+    return CUDA_SUCCESS;
+}
+
+/* Blocks that fit on a multiprocessor: by threads, by registers (given to warps in units of 256), by shared memory. */
+SOFT_EXPORT CUresult cuOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(int *n_blocks, CUfunction function, int block,
+                                                                          size_t dynamic_bytes, unsigned int flags)
+{
+    (void)flags;
+    if (!n_blocks || block <= 0 || block > 1024)
+        return CUDA_ERROR_INVALID_VALUE;
+    if (!function_ok(function))
+        return CUDA_ERROR_INVALID_HANDLE;
+    int registers, warps = (block + 31) / 32;
+    cuFuncGetAttribute(&registers, CU_FUNC_ATTRIBUTE_NUM_REGS, function);
+    int by_threads = attribute(CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_MULTIPROCESSOR) / (warps * 32);
+    int by_registers =
+        attribute(CU_DEVICE_ATTRIBUTE_MAX_REGISTERS_PER_MULTIPROCESSOR) / ((registers * 32 + 255) / 256 * 256) / warps;
+    uint64_t shared = (function->image->shared_bytes + dynamic_bytes + 127) / 128 * 128 + 1024;
+    uint64_t by_shared = (uint64_t)attribute(CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_MULTIPROCESSOR) / shared;
+    int most = attribute(CU_DEVICE_ATTRIBUTE_MAX_BLOCKS_PER_MULTIPROCESSOR);
+    most = by_threads < most ? by_threads : most;
+    most = by_registers < most ? by_registers : most;
+    *n_blocks = by_shared < (uint64_t)most ? (int)by_shared : most;
+    return CUDA_SUCCESS;
+}
+
+SOFT_EXPORT CUresult cuOccupancyMaxActiveBlocksPerMultiprocessor(int *n_blocks, CUfunction function, int block,
+                                                                 size_t dynamic_bytes)
+{
+    return cuOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(n_blocks, function, block, dynamic_bytes, 0);
+}
+
+/* Fills the parameter block from either way of passing it. */
+static CUresult params_read(const struct rrto_kernel_image *image, uint8_t *block, void **params, void **extra)
+{
+    enum { END = 0, BUFFER_POINTER = 1, BUFFER_SIZE = 2 };
+    if (params) {
+        for (uint32_t i = 0; i < image->n_params; i++)
+            memcpy(block + image->offsets[i], params[i], image->sizes[i]);
+        return CUDA_SUCCESS;
+    }
+    const void *buffer = NULL;
+    size_t n = 0;
+    for (; extra && (uintptr_t)*extra != END; extra += 2) {
+        if ((uintptr_t)*extra == BUFFER_POINTER)
+            buffer = extra[1];
+        else if ((uintptr_t)*extra == BUFFER_SIZE)
+            memcpy(&n, extra[1], sizeof n);
+        else
+            return CUDA_ERROR_INVALID_VALUE;
+    }
+    if (n < image->param_bytes)
+        return image->n_params ? CUDA_ERROR_INVALID_VALUE : CUDA_SUCCESS;
+    if (image->param_bytes)
+        memcpy(block, buffer, image->param_bytes);
+    return CUDA_SUCCESS;
+}
+
+static CUresult launch(CUfunction function, const struct kernel_launch *shape, CUstream stream, void **params,
+                       void **extra)
+{
+    if (!function_ok(function) || !soft_stream_ok(stream))
+        return CUDA_ERROR_INVALID_HANDLE;
+    uint64_t threads = 1;
+    int most;
+    cuFuncGetAttribute(&most, CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK, function);
+    for (int i = 0; i < 3; i++) {
+        threads *= shape->block[i];
+        if (!shape->grid[i] || !shape->block[i] || shape->block[i] > (i == 2 ? 64u : 1024u) ||
+            (i && shape->grid[i] > 65535))
+            return CUDA_ERROR_INVALID_VALUE;
+    }
+    if (threads > (uint64_t)most || shape->shared_bytes > (uint32_t)function->max_dynamic_bytes)
+        return CUDA_ERROR_INVALID_VALUE;
+    const struct rrto_kernel_image *image = function->image;
+    uint8_t small[4096] __attribute__((aligned(16))), *block = small;
+    if (image->param_bytes > sizeof small && !(block = malloc(image->param_bytes)))
+        return CUDA_ERROR_OUT_OF_MEMORY;
+    memset(block, 0, image->param_bytes);
+    struct kernel_launch filled = *shape;
+    filled.image = image;
+    filled.params = block;
+    CUresult result = params_read(image, block, params, extra);
+    uint64_t start = soft_now_ns();
+    if (!result && rrto_kernel_body_run(function->body, &filled)) {
+        soft_complain("soft GPU: kernel %s has no body for these arguments", image->name);
+        result = CUDA_ERROR_NOT_SUPPORTED;
+    }
+    if (getenv("SOFT_GPU_TRACE"))
+        soft_complain("soft GPU: %8.3f ms %ux%ux%u x %ux%ux%u %s", (double)(soft_now_ns() - start) / 1e6,
+                      shape->grid[0], shape->grid[1], shape->grid[2], shape->block[0], shape->block[1], shape->block[2],
+                      image->name);
+    if (block != small)
+        free(block);
+    return result;
+}
+
+SOFT_EXPORT CUresult cuLaunchKernel(CUfunction function, unsigned int grid_x, unsigned int grid_y, unsigned int grid_z,
+                                    unsigned int block_x, unsigned int block_y, unsigned int block_z,
+                                    unsigned int shared_bytes, CUstream stream, void **params, void **extra)
+{
+    struct kernel_launch shape = {
+        .grid = {grid_x, grid_y, grid_z}, .block = {block_x, block_y, block_z}, .shared_bytes = shared_bytes};
+    return launch(function, &shape, stream, params, extra);
+}
+
+SOFT_EXPORT CUresult cuLaunchKernelEx(const CUlaunchConfig *config, CUfunction function, void **params, void **extra)
+{
+    if (!config)
+        return CUDA_ERROR_INVALID_VALUE;
+    return cuLaunchKernel(function, config->gridDimX, config->gridDimY, config->gridDimZ, config->blockDimX,
+                          config->blockDimY, config->blockDimZ, config->sharedMemBytes, config->hStream, params, extra);
+}
+
+SOFT_EXPORT CUresult cuLaunchCooperativeKernel(CUfunction function, unsigned int grid_x, unsigned int grid_y,
+                                               unsigned int grid_z, unsigned int block_x, unsigned int block_y,
+                                               unsigned int block_z, unsigned int shared_bytes, CUstream stream,
+                                               void **params)
+{
+    return cuLaunchKernel(function, grid_x, grid_y, grid_z, block_x, block_y, block_z, shared_bytes, stream, params,
+                          NULL);
+}

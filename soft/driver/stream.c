@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Streams and events. Work is done when a call returns, so there is nothing to wait for: an event is the time at which
+ * it was recorded. */
+#include "driver.h"
+
+#include <stdlib.h>
+
+static unsigned long long last_id;
+
+/* NULL, and the legacy and per-thread default streams (1 and 2), are streams too. */
+bool soft_stream_ok(CUstream stream)
+{
+    return (uintptr_t)stream <= 2 || stream->magic == SOFT_STREAM;
+}
+
+SOFT_EXPORT CUresult cuStreamCreateWithPriority(CUstream *ret_stream, unsigned int flags, int priority)
+{
+    CUresult result = soft_ready();
+    if (!result && (!ret_stream || flags > CU_STREAM_NON_BLOCKING))
+        result = CUDA_ERROR_INVALID_VALUE;
+    if (result)
+        return result;
+    struct CUstream_st *stream = calloc(1, sizeof *stream);
+    if (!stream)
+        return CUDA_ERROR_OUT_OF_MEMORY;
+    *stream = (struct CUstream_st){SOFT_STREAM, flags, priority < -5 ? -5 : priority > 0 ? 0 : priority, 0};
+    stream->id = 2 + __atomic_add_fetch(&last_id, 1, __ATOMIC_RELAXED);
+    *ret_stream = stream;
+    return CUDA_SUCCESS;
+}
+
+SOFT_EXPORT CUresult cuStreamCreate(CUstream *stream, unsigned int flags)
+{
+    return cuStreamCreateWithPriority(stream, flags, 0);
+}
+
+SOFT_EXPORT CUresult cuStreamDestroy_v2(CUstream stream)
+{
+    if ((uintptr_t)stream <= 2 || !soft_stream_ok(stream))
+        return CUDA_ERROR_INVALID_HANDLE;
+    stream->magic = 0;
+    free(stream);
+    return CUDA_SUCCESS;
+}
+
+static CUresult stream_result(CUstream stream)
+{
+    return soft_stream_ok(stream) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_HANDLE;
+}
+
+SOFT_EXPORT CUresult cuStreamSynchronize(CUstream stream)
+{
+    return stream_result(stream);
+}
+
+SOFT_EXPORT CUresult cuStreamQuery(CUstream stream)
+{
+    return stream_result(stream);
+}
+
+SOFT_EXPORT CUresult cuStreamGetPriority(CUstream stream, int *priority)
+{
+    if (!soft_stream_ok(stream))
+        return CUDA_ERROR_INVALID_HANDLE;
+    *priority = (uintptr_t)stream <= 2 ? 0 : stream->priority;
+    return CUDA_SUCCESS;
+}
+
+SOFT_EXPORT CUresult cuStreamGetFlags(CUstream stream, unsigned int *flags)
+{
+    if (!soft_stream_ok(stream))
+        return CUDA_ERROR_INVALID_HANDLE;
+    *flags = (uintptr_t)stream <= 2 ? 0 : stream->flags;
+    return CUDA_SUCCESS;
+}
+
+SOFT_EXPORT CUresult cuStreamGetCtx(CUstream stream, CUcontext *context)
+{
+    *context = soft_current();
+    return stream_result(stream);
+}
+
+SOFT_EXPORT CUresult cuStreamGetId(CUstream stream, unsigned long long *id)
+{
+    if (!soft_stream_ok(stream))
+        return CUDA_ERROR_INVALID_HANDLE;
+    *id = (uintptr_t)stream <= 2 ? (uintptr_t)stream : stream->id;
+    return CUDA_SUCCESS;
+}
+
+SOFT_EXPORT CUresult cuStreamIsCapturing(CUstream stream, CUstreamCaptureStatus *status)
+{
+    *status = (CUstreamCaptureStatus)0;
+    return stream_result(stream);
+}
+
+SOFT_EXPORT CUresult cuLaunchHostFunc(CUstream stream, void (*function)(void *), void *argument)
+{
+    if (!soft_stream_ok(stream))
+        return CUDA_ERROR_INVALID_HANDLE;
+    function(argument);
+    return CUDA_SUCCESS;
+}
+
+static bool event_ok(CUevent event)
+{
+    return event && event->magic == SOFT_EVENT;
+}
+
+SOFT_EXPORT CUresult cuStreamWaitEvent(CUstream stream, CUevent event, unsigned int flags)
+{
+    (void)flags;
+    return event_ok(event) ? stream_result(stream) : CUDA_ERROR_INVALID_HANDLE;
+}
+
+SOFT_EXPORT CUresult cuEventCreate(CUevent *ret_event, unsigned int flags)
+{
+    CUresult result = soft_ready();
+    if (!result && !ret_event)
+        result = CUDA_ERROR_INVALID_VALUE;
+    if (result)
+        return result;
+    struct CUevent_st *event = calloc(1, sizeof *event);
+    if (!event)
+        return CUDA_ERROR_OUT_OF_MEMORY;
+    *event = (struct CUevent_st){.magic = SOFT_EVENT, .flags = flags};
+    *ret_event = event;
+    return CUDA_SUCCESS;
+}
+
+SOFT_EXPORT CUresult cuEventDestroy_v2(CUevent event)
+{
+    if (!event_ok(event))
+        return CUDA_ERROR_INVALID_HANDLE;
+    event->magic = 0;
+    free(event);
+    return CUDA_SUCCESS;
+}
+
+SOFT_EXPORT CUresult cuEventRecord(CUevent event, CUstream stream)
+{
+    if (!event_ok(event) || !soft_stream_ok(stream))
+        return CUDA_ERROR_INVALID_HANDLE;
+    event->time_ns = soft_now_ns();
+    event->recorded = true;
+    return CUDA_SUCCESS;
+}
+
+SOFT_EXPORT CUresult cuEventRecordWithFlags(CUevent event, CUstream stream, unsigned int flags)
+{
+    (void)flags;
+    return cuEventRecord(event, stream);
+}
+
+SOFT_EXPORT CUresult cuEventSynchronize(CUevent event)
+{
+    return event_ok(event) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_HANDLE;
+}
+
+SOFT_EXPORT CUresult cuEventQuery(CUevent event)
+{
+    return cuEventSynchronize(event);
+}
+
+SOFT_EXPORT CUresult cuEventElapsedTime_v2(float *ms, CUevent start, CUevent end)
+{
+    enum { TIMING_DISABLED = 2 };
+    if (!ms)
+        return CUDA_ERROR_INVALID_VALUE;
+    if (!event_ok(start) || !event_ok(end) || !start->recorded || !end->recorded ||
+        (start->flags | end->flags) & TIMING_DISABLED)
+        return CUDA_ERROR_INVALID_HANDLE;
+    *ms = (float)((double)(int64_t)(end->time_ns - start->time_ns) / 1e6);
+    return CUDA_SUCCESS;
+}
+
+SOFT_EXPORT CUresult cuEventElapsedTime(float *ms, CUevent start, CUevent end)
+{
+    return cuEventElapsedTime_v2(ms, start, end);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Bodies for the kernels of examples/ and tests/, which carry PTX. */
+#include "body.h"
+
+static bool bind_plain(struct kernel_body *body, const struct kernel_name *name, const struct rrto_kernel_image *image)
+{
+    (void)body, (void)name, (void)image;
+    return true;
+}
+
+/* vector_add(a, b, c, n): c = a + b, for the elements that the grid covers */
+static int run_vector_add(const struct kernel_body *body, const struct kernel_launch *launch)
+{
+    (void)body;
+    const float *a = (const float *)param_pointer(launch, 0), *b = (const float *)param_pointer(launch, 1);
+    float *c = (float *)param_pointer(launch, 2);
+    uint64_t n = PARAM(launch, 3, uint32_t), threads = (uint64_t)launch->grid[0] * launch->block[0];
+    for (uint64_t i = 0; i < n && i < threads; i++)
+        c[i] = a[i] + b[i];
+    return 0;
+}
+
+const struct family families_examples[] = {
+    {.name = "vector_add", .bind = bind_plain, .run = run_vector_add, .n_params = 4},
+    {0},
+};

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Advanced indexing: x[i, j] read and written, and gathering whole rows.
+ *
+ * index_elementwise_kernel<..., gpu_index_kernel<f>::lambda> (n, object): OffsetCalculator<3> of (output, input,
+ * indices), output, input, n_indices, then 25 each of index pointers, sizes, strides (bytes). */
+#include "body.h"
+
+enum { WRITES = 0, BYTES = 1 };
+
+static bool bind_index(struct kernel_body *body, const struct kernel_name *name, const struct rrto_kernel_image *image)
+{
+    struct part inner[1], element[1], size[1];
+    (void)image;
+    if (name->n_args < 3 || !part_is(part_base(name->args[2]), "gpu_index_kernel") ||
+        !part_template(name->args[2], inner, 1))
+        return false;
+    body->numbers[WRITES] = part_is(part_base(inner[0]), "index_put_kernel_impl");
+    if (!body->numbers[WRITES] && !part_is(part_base(inner[0]), "index_kernel_impl"))
+        return false;
+    if (!part_template(inner[0], element, 1) || !part_template(element[0], size, 1))
+        return false;
+    body->numbers[BYTES] = part_number(size[0], 0);
+    return body->numbers[BYTES] > 0;
+}
+
+static int run_index(const struct kernel_body *body, const struct kernel_launch *launch)
+{
+    const uint8_t *object = launch->params + launch->image->offsets[1],
+                  *after = object + ((offsets_bytes(3) + 7) & ~7u);
+    struct offsets offsets = offsets_read(object, 3);
+    uint8_t *output, *pointers[25];
+    const uint8_t *input;
+    int32_t n_indices;
+    int64_t sizes[25], strides[25];
+    memcpy(&output, after, 8);
+    memcpy(&input, after + 8, 8);
+    memcpy(&n_indices, after + 16, 4);
+    memcpy(pointers, after + 24, 200);
+    memcpy(sizes, after + 224, 200);
+    memcpy(strides, after + 424, 200);
+    if (n_indices < 0 || n_indices > 25)
+        return -1;
+    size_t bytes = (size_t)body->numbers[BYTES];
+    for (int64_t i = 0, n = param_integer(launch, 0); i < n; i++) {
+        uint32_t at = offsets_get(&offsets, 2, (uint64_t)i);
+        int64_t offset = 0;
+        for (int32_t k = 0; k < n_indices; k++) {
+            int64_t index = type_scalar_i64(TYPE_I64, pointers[k] + at);
+            if (index < -sizes[k] || index >= sizes[k])
+                return -1; /* the device would assert */
+            offset += (index < 0 ? index + sizes[k] : index) * strides[k];
+        }
+        uint8_t *to = output + offsets_get(&offsets, 0, (uint64_t)i);
+        const uint8_t *from = input + offsets_get(&offsets, 1, (uint64_t)i);
+        memcpy(to + (body->numbers[WRITES] ? offset : 0), from + (body->numbers[WRITES] ? 0 : offset), bytes);
+    }
+    return 0;
+}
+
+static bool bind_rows(struct kernel_body *body, const struct kernel_name *name, const struct rrto_kernel_image *image)
+{
+    (void)image;
+    body->types[0] = name->n_args > 1 ? part_type(name->args[1]) : TYPE_NONE;
+    return type_bytes(body->types[0]) > 0;
+}
+
+/* vectorized_gather_kernel<alignment, I> (output, input, indices, n, slice bytes, size of the dimension, input pitch,
+ * output pitch, negative allowed) */
+static int run_rows(const struct kernel_body *body, const struct kernel_launch *launch)
+{
+    int64_t n = param_integer(launch, 3), slice = param_integer(launch, 4), size = param_integer(launch, 5);
+    for (int64_t i = 0; i < n; i++) {
+        int64_t index = element_i64(body->types[0], param_pointer(launch, 2), i);
+        if (index < 0 && param_integer(launch, 8))
+            index += size;
+        if (index < 0 || index >= size)
+            return -1; /* the device would assert */
+        memcpy(param_pointer(launch, 0) + i * param_integer(launch, 7),
+               param_pointer(launch, 1) + index * param_integer(launch, 6), (size_t)slice);
+    }
+    return 0;
+}
+
+const struct family families_index[] = {
+    {.name = "index_elementwise_kernel", .bind = bind_index, .run = run_index, .n_params = 2},
+    {.name = "vectorized_gather_kernel", .bind = bind_rows, .run = run_rows, .n_params = 9},
+    {0},
+};

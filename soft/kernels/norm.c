@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Layer norm (with root-mean-square variant) and group norm. Moments are made in double. */
+#include "body.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* types: 0 element, 1 accumulator; numbers[0]: root mean square only */
+
+static bool bind_norm(struct kernel_body *body, const struct kernel_name *name, const struct rrto_kernel_image *image)
+{
+    (void)image;
+    body->types[0] = name->n_args ? part_type(name->args[0]) : TYPE_NONE;
+    body->types[1] = name->n_args > 1 ? part_type(name->args[1]) : body->types[0];
+    body->numbers[0] = name->n_args > 2 && part_number(name->args[2], 0);
+    return type_bytes(body->types[0]) && type_bytes(body->types[1]);
+}
+
+static void moments(const double *x, int64_t n, double epsilon, bool rms, double *ret_mean, double *ret_inverse)
+{
+    double sum = 0, squares = 0;
+    for (int64_t i = 0; i < n && !rms; i++)
+        sum += x[i];
+    double mean = sum / (double)n;
+    for (int64_t i = 0; i < n; i++)
+        squares += (x[i] - mean) * (x[i] - mean);
+    *ret_mean = mean;
+    *ret_inverse = 1 / sqrt(squares / (double)n + epsilon);
+}
+
+/* Normalises rows. gamma, beta may be NULL; given moments are used, else they are made and stored. */
+struct layer {
+    int64_t n_rows, n;
+    const uint8_t *x, *gamma, *beta;
+    uint8_t *mean, *inverse, *y;
+    bool given;
+    double epsilon;
+};
+
+static int layer_norm(const struct kernel_body *body, const struct layer *layer)
+{
+    enum type type = body->types[0], accumulator = body->types[1];
+    size_t n = (size_t)layer->n;
+    double *work = malloc(sizeof *work * 3 * (n + 1)), *x = work, *gamma = work + n, *beta = work + 2 * n;
+    if (!work)
+        return -1;
+    for (size_t i = 0; i < n; i++) {
+        gamma[i] = 1;
+        beta[i] = 0;
+    }
+    if (layer->gamma)
+        type_load(CLASS_F64, type)(gamma, layer->gamma, n);
+    if (layer->beta && !body->numbers[0])
+        type_load(CLASS_F64, type)(beta, layer->beta, n);
+    for (int64_t row = 0; row < layer->n_rows; row++) {
+        double mean, inverse;
+        type_load(CLASS_F64, type)(x, layer->x + (size_t)row * n * type_bytes(type), n);
+        if (layer->given) {
+            mean = body->numbers[0] ? 0 : element_f64(accumulator, layer->mean, row);
+            inverse = element_f64(accumulator, layer->inverse, row);
+        } else {
+            moments(x, layer->n, layer->epsilon, body->numbers[0], &mean, &inverse);
+            if (layer->mean && !body->numbers[0])
+                element_put_f64(accumulator, layer->mean, row, mean);
+            if (layer->inverse)
+                element_put_f64(accumulator, layer->inverse, row, inverse);
+        }
+        if (!layer->y)
+            continue;
+        for (size_t i = 0; i < n; i++)
+            x[i] = (x[i] - mean) * inverse * gamma[i] + beta[i];
+        type_store(type, CLASS_F64)(layer->y + (size_t)row * n * type_bytes(type), x, n);
+    }
+    free(work);
+    return 0;
+}
+
+/* (n, epsilon, x, gamma, beta, mean, inverse, y): a block per row */
+static int run_vectorized(const struct kernel_body *body, const struct kernel_launch *launch)
+{
+    struct layer layer = {
+        .n_rows = launch->grid[0],
+        .n = param_integer(launch, 0),
+        .epsilon = param_real(launch, 1),
+        .x = param_pointer(launch, 2),
+        .gamma = param_pointer(launch, 3),
+        .beta = param_pointer(launch, 4),
+        .mean = param_pointer(launch, 5),
+        .inverse = param_pointer(launch, 6),
+        .y = param_pointer(launch, 7),
+    };
+    return layer_norm(body, &layer);
+}
+
+/* (n, epsilon, x, mean, inverse): a block per row */
+static int run_moments(const struct kernel_body *body, const struct kernel_launch *launch)
+{
+    struct layer layer = {
+        .n_rows = launch->grid[0],
+        .n = param_integer(launch, 0),
+        .epsilon = param_real(launch, 1),
+        .x = param_pointer(launch, 2),
+        .mean = param_pointer(launch, 3),
+        .inverse = param_pointer(launch, 4),
+    };
+    return layer_norm(body, &layer);
+}
+
+/* (n, x, mean, inverse, gamma, beta, y): a block per row */
+static int run_forward(const struct kernel_body *body, const struct kernel_launch *launch)
+{
+    struct layer layer = {
+        .n_rows = launch->grid[0],
+        .n = param_integer(launch, 0),
+        .x = param_pointer(launch, 1),
+        .mean = param_pointer(launch, 2),
+        .inverse = param_pointer(launch, 3),
+        .gamma = param_pointer(launch, 4),
+        .beta = param_pointer(launch, 5),
+        .y = param_pointer(launch, 6),
+        .given = true,
+    };
+    return layer_norm(body, &layer);
+}
+
+/* (n, channels, groups, mean, inverse, gamma, beta, a, b): y = a x + b per sample and channel */
+static int run_fused_params(const struct kernel_body *body, const struct kernel_launch *launch)
+{
+    int64_t n = param_integer(launch, 0), channels = param_integer(launch, 1), groups = param_integer(launch, 2),
+            per_group = channels / groups;
+    enum type type = body->types[0], accumulator = type == TYPE_DOUBLE ? TYPE_DOUBLE : TYPE_FLOAT;
+    const uint8_t *gamma = param_pointer(launch, 5), *beta = param_pointer(launch, 6);
+    for (int64_t i = 0; i < n * channels; i++) {
+        double mean = element_f64(type, param_pointer(launch, 3), i / per_group),
+               inverse = element_f64(type, param_pointer(launch, 4), i / per_group);
+        double scale = inverse * (gamma ? element_f64(type, gamma, i % channels) : 1);
+        element_put_f64(accumulator, param_pointer(launch, 7), i, scale);
+        element_put_f64(accumulator, param_pointer(launch, 8), i,
+                        (beta ? element_f64(type, beta, i % channels) : 0) - scale * mean);
+    }
+    return 0;
+}
+
+const struct family families_norm[] = {
+    {.name = "vectorized_layer_norm_kernel", .bind = bind_norm, .run = run_vectorized, .n_params = 8},
+    {.name = "RowwiseMomentsCUDAKernel", .bind = bind_norm, .run = run_moments, .n_params = 5},
+    {.name = "LayerNormForwardCUDAKernel", .bind = bind_norm, .run = run_forward, .n_params = 7},
+    {.name = "ComputeFusedParamsCUDAKernel", .bind = bind_norm, .run = run_fused_params, .n_params = 9},
+    {0},
+};
