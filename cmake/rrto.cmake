@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # The functions that rooms use in their CMakeLists.txt.
 
-# Adds a folder that has a CMakeLists.txt; a folder without one may be a shelf of such folders.
-function(rrto_add_room folder)
+# Adds a folder that has a CMakeLists.txt. A macro: what the folder sets for its PARENT_SCOPE has to reach the caller.
+macro(rrto_add_room folder)
     if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${folder}/CMakeLists.txt)
         add_subdirectory(${folder})
     endif()
-endfunction()
+endmacro()
 
 # Adds each folder below this one that has a CMakeLists.txt, in alphabetical order.
 function(rrto_add_children)
