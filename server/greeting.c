@@ -16,27 +16,25 @@ enum { HELLO_TIMEOUT_MS = 30000 };
 #define RESERVE_BYTES ((uint64_t)768 << 20) /* of a real GPU: for modules, cuBLAS and cuDNN */
 #define SOFT_MAX_BYTES ((uint64_t)8 << 30)
 
-static int answer_hello(struct rrto_worker *worker, int status, const char *text)
+static int answer_hello(struct rrto_worker *worker)
 {
-    struct rrto_hello_answer answer = {.major = RRTO_WIRE_MAJOR, .minor = RRTO_WIRE_MINOR, .status = status};
+    struct rrto_hello_answer answer = {.major = RRTO_WIRE_MAJOR, .minor = RRTO_WIRE_MINOR};
     uint8_t bytes[RRTO_HELLO_BYTES];
-    snprintf(answer.text, sizeof answer.text, "%s", text);
     rrto_hello_answer_encode(bytes, &answer);
     return rrto_conn_write(&worker->conn, bytes, sizeof bytes, HELLO_TIMEOUT_MS);
 }
 
-static int refuse(struct rrto_worker *worker, int status, const char *why)
+static void refuse(struct rrto_worker *worker, int status, const char *why)
 {
     struct rrto_control *control = calloc(1, sizeof *control);
     rrto_error("%s", why);
-    if (control) {
-        control->kind = RRTO_CONTROL_REFUSAL;
-        control->refusal.status = status;
-        snprintf(control->refusal.text, sizeof control->refusal.text, "%s", why);
-        (void)rrto_control_send(&worker->conn, control, HELLO_TIMEOUT_MS);
-        free(control);
-    }
-    return status;
+    if (!control)
+        return;
+    control->kind = RRTO_CONTROL_REFUSAL;
+    control->refusal.status = status;
+    snprintf(control->refusal.text, sizeof control->refusal.text, "%s", why);
+    (void)rrto_control_send(&worker->conn, control, HELLO_TIMEOUT_MS);
+    free(control);
 }
 
 /* --- the device
@@ -178,6 +176,7 @@ static int open_session(struct rrto_worker *worker, const struct rrto_control_he
         return RRTO_INVALID;
     }
     worker->log_bytes = welcome->log_bytes = hello->log_bytes;
+    load_libraries(worker);
     uint64_t memory = grant(worker, hello->memory_wanted);
     if (memory == 0) {
         snprintf(why, n_why, "the device has no memory left");
@@ -198,39 +197,30 @@ static int open_session(struct rrto_worker *worker, const struct rrto_control_he
 int rrto_worker_greet(struct rrto_worker *worker)
 {
     char why[500] = "";
-    int status = open_device(worker, why, sizeof why);
-    if (status != RRTO_OK) {
-        /* The answer has room for one short sentence; the whole one is in the log. */
-        rrto_error("%s", why);
-        (void)answer_hello(worker, status,
-                           worker->plain ? "no soft device for plain mode; see its log"
-                                         : "no device can be used; see its log");
-        return status;
-    }
-    load_libraries(worker);
-    if (answer_hello(worker, 0, "") != RRTO_OK)
-        return RRTO_CLOSED;
     struct rrto_control *control = calloc(1, sizeof *control);
-    if (!control)
-        return refuse(worker, RRTO_NO_MEMORY, "the server is out of memory");
-    status = rrto_control_receive(&worker->conn, control, HELLO_TIMEOUT_MS);
+    /* At once: opening the device takes seconds, and the client's patience with the Welcome is longer. */
+    int status = control ? answer_hello(worker) : RRTO_NO_MEMORY;
+    if (status == RRTO_OK)
+        status = rrto_control_receive(&worker->conn, control, HELLO_TIMEOUT_MS);
     if (status == RRTO_OK && control->kind != RRTO_CONTROL_HELLO)
         status = RRTO_PROTOCOL;
     if (status != RRTO_OK) {
         free(control);
-        snprintf(why, sizeof why, "the client's Hello cannot be read: %s", rrto_status_text(status));
-        return refuse(worker, status, why);
+        rrto_info("no session: the client's Hello did not come (%s)", rrto_status_text(status));
+        return status;
     }
     struct rrto_control_hello hello = control->hello;
     memset(control, 0, sizeof *control);
     control->kind = RRTO_CONTROL_WELCOME;
-    status = open_session(worker, &hello, &control->welcome, why, sizeof why);
+    status = open_device(worker, why, sizeof why);
+    if (status == RRTO_OK)
+        status = open_session(worker, &hello, &control->welcome, why, sizeof why);
     if (status == RRTO_OK) {
         rrto_info("%s, %lu MiB at 0x%lx, compute %s", control->welcome.device_name, control->welcome.memory >> 20,
                   control->welcome.arena_base, control->welcome.compute);
         status = rrto_control_send(&worker->conn, control, HELLO_TIMEOUT_MS);
     } else {
-        (void)refuse(worker, status, why);
+        refuse(worker, status, why);
     }
     free(control);
     return status;
