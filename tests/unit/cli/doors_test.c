@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* This program stands in tests/unit, so lib/rrto is looked for in tests/lib/rrto: the test makes it. */
+/* This program stands in tests/programs, so lib/rrto is looked for in tests/lib/rrto: the test makes it. */
 #include "cli/doors.h"
 
 #include "../test.h"
