@@ -69,7 +69,7 @@ static int run_cat(const struct kernel_body *body, const struct kernel_launch *l
         bool packed = body->numbers[CAT_STRIDES] == 1 || contiguous[i];
         if (!packed)
             memcpy(&in, contiguous + batch + sizeof in * i, sizeof in);
-        for (uint64_t k = 0, run, left; k < n / (uint32_t)vector; k += run) {
+        for (uint64_t k = 0, run, left = 1; k < n / (uint32_t)vector; k += run) {
             uint8_t *to = output + (start + row_offset(&out, dims, concat, concat_size, k, &left)) * unit;
             run = left < n / (uint32_t)vector - k ? left : n / (uint32_t)vector - k;
             const uint8_t *from =

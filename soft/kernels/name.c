@@ -202,7 +202,7 @@ bool name_parse(const char *mangled, struct kernel_name *ret)
     if (!ret->text)
         return false;
     static const char *const noise[] = {
-        "(anonymous namespace)::", "at::native::", "internal::", "at::cuda::detail::", "::operator()() const"};
+        "(anonymous namespace)::", "at::native::", "at::cuda::detail::", "::operator()() const"};
     for (size_t i = 0; i < sizeof noise / sizeof noise[0]; i++)
         text_remove(ret->text, noise[i]);
     struct part whole = {ret->text, strlen(ret->text)};
