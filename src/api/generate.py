@@ -8,7 +8,7 @@ import os
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from generator import lower, outputs, parse  # noqa: E402
+from generator import check, coverage, examples, lower, outputs, parse  # noqa: E402
 from generator.model import ApiError  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -43,6 +43,8 @@ def main():
     parser.add_argument("--list", action="store_true", help="print the names of the generated files")
     parser.add_argument("--ratio", action="store_true", help="print the share of plain ops; exit 1 when it is below 90 %%")
     parser.add_argument("--coverage", metavar="FILE", help="write the coverage page")
+    parser.add_argument("--check-headers", metavar="FILE", help="write a C++ file that compares with the vendor's headers")
+    parser.add_argument("--seeds", metavar="DIR", help="write one packed example per op")
     parser.add_argument("--update-lock", action="store_true", help="give new ops their permanent numbers")
     parser.add_argument("--lock", metavar="FILE", default=os.path.join(HERE, "ops.lock"))
     parser.add_argument("--symbols", metavar="DIR", default=os.path.join(HERE, "symbols"))
@@ -53,9 +55,14 @@ def main():
         api = parse.parse_all(paths, sorted(glob.glob(os.path.join(arguments.symbols, "*.tsv"))))
         lower.lower_all(api, arguments.lock, arguments.update_lock)
         if arguments.ratio:
-            return outputs.print_ratio(api)
+            return coverage.print_ratio(api)
+        if arguments.seeds:
+            for name, data in examples.seeds(api).items():
+                write(arguments.seeds, name, data)
+        if arguments.check_headers:
+            write(os.path.dirname(os.path.abspath(arguments.check_headers)), os.path.basename(arguments.check_headers), check.check(api))
         if arguments.coverage:
-            write(os.path.dirname(os.path.abspath(arguments.coverage)), os.path.basename(arguments.coverage), outputs.coverage(api))
+            write(os.path.dirname(os.path.abspath(arguments.coverage)), os.path.basename(arguments.coverage), coverage.page(api))
         if arguments.list or arguments.out:
             files = outputs.generate(api)
             if arguments.list:

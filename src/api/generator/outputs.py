@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which files are generated, from what."""
 
-from . import client, doors, headers, ops, server
+from . import client, doors, examples, headers, ops, server
 
 
 def generate(api):
@@ -13,6 +13,8 @@ def generate(api):
             files[name] = text
     files["ops.h"] = ops.ops_h(api)
     files["ops.c"] = ops.ops_c(api)
+    files["op_examples.h"] = examples.examples_h()
+    files["op_examples.c"] = examples.examples_c(api)
     for description in client.served(api):
         name, text = client.client_c(api, description)
         files[name] = text

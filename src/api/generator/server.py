@@ -137,8 +137,9 @@ def execute_plain(api, op):
         by_name.update({f.name: (f, True) for f in op.replies})
     lines = [f"static int32_t execute_{name}(struct rrto_exec *exec, struct rrto_dec *dec)", "{", f"    struct rrto_args_{name} args;",
              f"    if (!rrto_unpack_{name}(dec, &args))", "        return RRTO_PROTOCOL;",
-             "    const struct rrto_vendor *vendor = rrto_worker_vendor(exec->worker);", f"    if (!vendor->{function})",
-             "        return RRTO_UNSUPPORTED;"]
+             "    const struct rrto_vendor *vendor = rrto_worker_vendor(exec->worker);"]
+    # An older or a soft library may lack a function: the client then sees the library's own status, the session goes on.
+    lacking = [f"    if (!vendor->{function})", f"        return {vendor_call.library.codes['unsupported']};"]
     if any(f.wire == "id" for f in op.fields):
         lines.append("    bool ok = false;")
     if op.replies:
@@ -146,6 +147,7 @@ def execute_plain(api, op):
     # Objects leave their table last: nothing is removed when another argument is refused.
     for f in sorted(op.fields, key=lambda f: f.wire == "del"):
         lines += prepare_field(f)
+    lines += lacking
     arguments = []
     for given, param in zip(names, vendor_call.params):
         found = by_name.get(given)
