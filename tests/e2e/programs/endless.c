@@ -25,8 +25,8 @@ int main(void)
             result = (int)cudaMemcpy(out, device, sizeof out, cudaMemcpyDeviceToHost);
         if (result) {
             printf("error %d after %.3f s\n", result, now() - start);
-            printf("again %d, last error %d %d\n", (int)cudaDeviceSynchronize(), (int)cudaGetLastError(),
-                   (int)cudaGetLastError());
+            int again = (int)cudaDeviceSynchronize(), last = (int)cudaGetLastError(), then = (int)cudaGetLastError();
+            printf("again %d, last error %d %d\n", again, last, then);
             fflush(stdout);
             return 0;
         }

@@ -53,6 +53,15 @@ static void all_directions(unsigned char *device, unsigned char *second)
     printf("rows back: %llx\n", digest(target, N));
 }
 
+/* Whether data is what fill(seed) makes, from..to. */
+static int is_filled(const unsigned char *data, unsigned seed, unsigned from, unsigned to)
+{
+    for (unsigned i = from; i < to; i++)
+        if (data[i] != (unsigned char)((i * 2654435761u + seed) >> 13))
+            return 0;
+    return 1;
+}
+
 static void what_a_copy_sees(unsigned char *device, unsigned char *pinned)
 {
     cudaEvent_t event;
@@ -64,7 +73,7 @@ static void what_a_copy_sees(unsigned char *device, unsigned char *pinned)
     memset(source, 0xee, N); /* pageable: the copy has its own */
     OK(cudaMemcpyAsync(target, device, N, cudaMemcpyDeviceToHost, stream));
     OK(cudaStreamSynchronize(stream));
-    printf("pageable source overwritten: %llx\n", digest(target, N));
+    printf("pageable source overwritten: %d\n", is_filled(target, 2, 0, N));
 
     fill(pinned, 3);
     OK(cudaMemcpyAsync(device, pinned, N, cudaMemcpyHostToDevice, stream));
@@ -75,15 +84,25 @@ static void what_a_copy_sees(unsigned char *device, unsigned char *pinned)
     /* Down into page-locked memory and up from it again, with no synchronisation by the host in between. */
     OK(cudaMemcpyAsync(device + 1000, pinned, N - 1000, cudaMemcpyHostToDevice, stream));
     OK(cudaStreamSynchronize(stream));
-    printf("pinned: %llx\n", digest(pinned, N));
+    printf("pinned: %d\n", is_filled(pinned, 3, 0, N));
     OK(cudaMemcpy(target, device, N, cudaMemcpyDeviceToHost));
-    printf("down and up again: %llx\n", digest(target, N));
+    printf("down and up again: %d %d\n", is_filled(target, 3, 0, 1000), memcmp(target + 1000, pinned, N - 1000));
 
     OK(cudaMemcpyAsync(pinned, device, N, cudaMemcpyDeviceToHost, stream));
     fill(source, 4);
     OK(cudaMemcpy(device, source, 100, cudaMemcpyHostToDevice)); /* says nothing about the copy down */
     OK(cudaStreamSynchronize(stream));
-    printf("down, with a synchronous copy up behind: %llx\n", digest(pinned + 100, N - 100));
+    printf("down, with a synchronous copy up behind: %d\n", memcmp(pinned, target, N));
+    /* Freed and unregistered while bytes are on their way. */
+    memset(other, 0, N);
+    OK(cudaHostRegister(other, N, 0));
+    OK(cudaMemcpyAsync(other, device, N, cudaMemcpyDeviceToHost, stream));
+    OK(cudaHostUnregister(other));
+    printf("unregistered with a copy pending: %d\n", memcmp(other + 100, target + 100, N - 100));
+    void *brief;
+    OK(cudaMallocHost(&brief, N));
+    OK(cudaMemcpyAsync(brief, device, N, cudaMemcpyDeviceToHost, stream));
+    OK(cudaFreeHost(brief));
     OK(cudaEventDestroy(event));
     OK(cudaStreamDestroy(stream));
 }

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Memory of the application where rrto would like to have its addresses, before the first CUDA call: another range is
+ * found, nothing of the application's is touched. */
+#include "program.h"
+
+#include <sys/mman.h>
+
+int main(void)
+{
+    static const unsigned long long taken[] = {0x7e0000000000, 0x7e2000000000, 0x600000000000, 0x500000000000};
+    enum { TAKEN = sizeof taken / sizeof taken[0], BYTES = 1 << 20 };
+    unsigned char *mine[TAKEN];
+    for (int i = 0; i < TAKEN; i++) {
+        mine[i] = mmap((void *)taken[i], BYTES, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+        if (mine[i] == MAP_FAILED) {
+            printf("the address %llx is not free\n", taken[i]);
+            return 1;
+        }
+        memset(mine[i], i + 1, BYTES);
+    }
+    unsigned char *device, back[1000];
+    OK(cudaMalloc((void **)&device, BYTES));
+    OK(cudaMemcpy(device, mine[0], BYTES, cudaMemcpyDefault));
+    OK(cudaMemcpy(device + 10, mine[2], 100, cudaMemcpyHostToDevice));
+    OK(cudaMemcpy(back, device, sizeof back, cudaMemcpyDefault));
+    printf("%d %d %d\n", back[9], back[10], back[110]);
+    for (int i = 0; i < TAKEN; i++) {
+        cudaPointerAttributes attributes;
+        OK(cudaPointerGetAttributes(&attributes, mine[i]));
+        int same = 1;
+        for (int k = 0; k < BYTES; k++)
+            same &= mine[i][k] == i + 1;
+        printf("range %d: type %d, untouched: %d\n", i, (int)attributes.type, same);
+    }
+    OK(cudaFree(device));
+    return 0;
+}
