@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Matrix products of every type, transposition and batching against three nested loops. */
-#include "test.h"
+#include "../test.h"
 
 #include <complex.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 #include "blas/gemm.h"
 #include "blas/half.h"
 #include "gen/api_cublas.h"
-#include "soft_blas/numbers.h"
+#include "numbers.h"
 
 static cublasHandle_t handle;
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Vector and matrix-vector calls, triangular and rank updates: one obvious case each, by hand or by loops. */
-#include "test.h"
+#include "../test.h"
 
 #include <complex.h>
 #include <string.h>
 
 #include "gen/api_cublas.h"
-#include "soft_blas/numbers.h"
+#include "numbers.h"
 
 #define OK(call) assert_int_equal(call, CUBLAS_STATUS_SUCCESS)
 

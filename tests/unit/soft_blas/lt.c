@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cuBLASLt: descriptors, the heuristic, orders, batches and epilogues against plain loops. */
-#include "test.h"
+#include "../test.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "blas/half.h"
 #include "gen/api_cublaslt.h"
-#include "soft_blas/numbers.h"
+#include "numbers.h"
 
 #define OK(call) assert_int_equal(call, CUBLAS_STATUS_SUCCESS)
 

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Convolutions and their gradients, over strides, padding, dilation, groups, layouts and types, against loops over
  * everything. */
-#include "test.h"
+#include "../test.h"
 
 #include <stdbool.h>
 #include <string.h>
 
+#include "../soft_blas/numbers.h"
 #include "blas/half.h"
-#include "soft_blas/numbers.h"
-#include "soft_dnn/graph_of.h"
+#include "graph_of.h"
 
 static cudnnHandle_t handle;
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The graph API around the computation: what is answered, what is refused, and where. One and three spatial dimensions
  * too. */
-#include "test.h"
+#include "../test.h"
 
 #include <math.h>
 #include <string.h>
 
-#include "soft_dnn/graph_of.h"
+#include "graph_of.h"
 
 static cudnnHandle_t handle;
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Batch normalisation, activation, pooling, softmax and addition against loops; descriptors read back as they were set.
  */
-#include "test.h"
+#include "../test.h"
 
 #include <stdbool.h>
 #include <string.h>
 
+#include "../soft_blas/numbers.h"
 #include "gen/api_cudnn.h"
-#include "soft_blas/numbers.h"
 
 #define OK(call) assert_int_equal(call, CUDNN_STATUS_SUCCESS)
 
