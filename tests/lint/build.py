@@ -10,6 +10,7 @@ from tree import Result
 
 GLIBC_FLOOR = (2, 34)  # what the preloaded libraries may ask of the C library at most
 LIBRARIES = ("doors", "fallback")
+BUNDLED = ("libnvjpeg.so.13",)  # torchvision carries its own, under another name
 
 
 def needed_glibc(readelf_output):
@@ -61,7 +62,7 @@ def wanted_symbols(texts):
         if path.startswith("src/api/symbols/"):
             for line in text.splitlines():
                 fields = line.split("\t")
-                if len(fields) >= 2 and not line.startswith("#"):
+                if len(fields) >= 2 and not line.startswith("#") and fields[0] not in BUNDLED:
                     wanted.add((fields[1], "" if fields[0] == "-" else fields[0]))
     return wanted
 

@@ -36,6 +36,8 @@ def check_readmes(tree):
     folders = {posixpath.dirname(path) for path, _ in tree.sources(".c", ".h", ".py", ".api")}
     for folder in sorted(folders):
         readme = posixpath.join(folder, "README.md")
+        if posixpath.dirname(folder) == "tests/unit" and readme not in tree.texts:
+            continue  # tests/unit/README.md speaks for its folders, which are named after the rooms
         if readme in tree.texts:
             lines = [line for line in tree.texts[readme].splitlines() if line.strip()]
             if not 2 <= len(lines) <= 12:
