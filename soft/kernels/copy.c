@@ -85,7 +85,7 @@ static int run_cat(const struct kernel_body *body, const struct kernel_launch *l
     return 0;
 }
 
-/* ---- ranges: elementwise_kernel_with_index<index, lambda(long)> (n, { step, start }, output); the lambda's number is
+/* ---- ranges: elementwise_kernel_with_index<index, lambda(long)> (n, { start, step }, output); the lambda's number is
  * the type's place in the dispatch */
 static bool bind_with_index(struct kernel_body *body, const struct kernel_name *name,
                             const struct rrto_kernel_image *image)
@@ -109,7 +109,7 @@ static int run_range(const struct kernel_body *body, const struct kernel_launch 
     const uint8_t *object = launch->params + launch->image->offsets[1];
     uint8_t *to = param_pointer(launch, 2);
     int64_t n = param_integer(launch, 0);
-    double step = type_scalar_f64(wide, object), start = type_scalar_f64(wide, object + type_bytes(wide));
+    double start = type_scalar_f64(wide, object), step = type_scalar_f64(wide, object + type_bytes(wide));
     int64_t integer_step = type_scalar_i64(wide, object),
             integer_start = type_scalar_i64(wide, object + type_bytes(wide));
     for (int64_t i = 0; i < n; i++)

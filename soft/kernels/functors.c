@@ -104,7 +104,7 @@ static const struct functor_row *row_find(struct part text, unsigned n_inputs)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         const struct functor_row *row = &rows[i];
         if (part_is(base, row->name) && row->n_inputs == n_inputs && (!row->own || row->own == own) &&
-            (!row->outer || row->outer == outer))
+            (!row->outer || row->outer == (outer ? outer : NO_OUTER)))
             return row;
     }
     return NULL;
