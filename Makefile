@@ -46,7 +46,7 @@ lint: ## layout, arrows between rooms, forbidden calls, symbols, documents
 
 format: ## let clang-format lay out every C file
 	@scripts/install-packages lint
-	@git ls-files -z '*.c' '*.h' | xargs -0 clang-format-14 -i
+	@git ls-files -z '*.c' '*.h' ':!tests/golden' | xargs -0 clang-format-14 -i
 
 docs: build ## write docs/environment.md again from the table in src/base/config.h
 	@$(BUILD)/tools/environment-page > docs/environment.md.new && mv docs/environment.md.new docs/environment.md

@@ -40,7 +40,6 @@ static void print_op(const struct rrto_trace_op *op, uint64_t first_ns)
         printf("            ");
     fputs(op->wait ? " ! " : "   ", stdout);
     rrto_print_op(stdout, op->bytes, op->n_bytes);
-    putchar('\n');
 }
 
 static void print_counts(const struct counts *counts)

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The other subcommands on a real run of examples/vectoradd.c: report, stats, trace, dump, doctor."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+BUILD = os.environ["BUILD_DIR"]
+RRTO, RRTOD, PROGRAM = BUILD + "/bin/rrto", BUILD + "/bin/rrtod", BUILD + "/examples/vectoradd"
+
+
+def rrto(*arguments, **options):
+    return subprocess.run([RRTO, *arguments], capture_output=True, text=True, timeout=60, **options)
+
+
+class Tools(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.mkdtemp(prefix="rrto-tools-")
+        cls.addClassCleanup(shutil.rmtree, cls.folder, ignore_errors=True)
+        cls.report, cls.trace = cls.folder + "/report.json", cls.folder + "/trace"
+        cls.run_result = rrto("run", "--report", cls.report, PROGRAM, env=dict(os.environ, RRTO_TRACE=cls.trace))
+
+    def test_the_program_ran(self):
+        self.assertEqual(self.run_result.returncode, 0, self.run_result)
+
+    def test_stats_shows_what_the_report_holds(self):
+        with open(self.report) as file:
+            content = json.load(file)
+        self.assertGreater(content["ops"], 0)
+        self.assertGreater(content["round_trips"], 0)
+        self.assertEqual(len(content["processes"]), 1)
+        shown = rrto("stats", self.report)
+        self.assertEqual((shown.returncode, shown.stderr), (0, ""))
+        self.assertRegex(shown.stdout, rf"(?m)^round_trips +{content['round_trips']:,}$")
+        self.assertRegex(shown.stdout, r"(?m)^    program +vectoradd$")
+        broken = self.folder + "/broken.json"
+        with open(self.report) as file, open(broken, "w") as half:
+            half.write(file.read()[:500])
+        self.assertEqual(rrto("stats", broken).returncode, 1)
+
+    def test_dump_prints_every_op_of_the_report(self):
+        with open(self.report) as file:
+            content = json.load(file)
+        dumped = rrto("dump", self.trace)
+        self.assertEqual((dumped.returncode, dumped.stderr), (0, ""))
+        lines = dumped.stdout.splitlines()
+        self.assertEqual(len(lines), content["ops"])
+        self.assertTrue(any("launch" in line for line in lines), dumped.stdout)
+        counts = rrto("dump", "--counts", self.trace)
+        total = sum(int(line.split()[0]) for line in counts.stdout.splitlines()[1:])
+        self.assertEqual(total, content["ops"])
+        self.assertEqual(rrto("dump", self.report).returncode, 1)
+
+    def test_doctor_on_a_healthy_installation(self):
+        socket, (reading, writing) = self.folder + "/rrtod.sock", os.pipe()
+        server = subprocess.Popen(
+            [RRTOD, "--device", "soft", "--listen", "unix:" + socket, "--ready-fd", str(writing), "--log", "error"],
+            pass_fds=[writing],
+        )
+        os.close(writing)
+        self.addCleanup(server.wait)
+        self.addCleanup(server.terminate)
+        self.assertTrue(os.read(reading, 100))
+        os.close(reading)
+        result = rrto("doctor", "--server", "unix:" + socket, "--report", self.report)
+        self.assertEqual((result.returncode, result.stderr), (0, ""), result.stdout)
+        self.assertRegex(result.stdout, r"(?m)^  libcudart\.so\.13 +/.*/doors/libcudart\.so\.13$")
+        self.assertRegex(result.stdout, r"(?m)^  libnvrtc\.so\.13 +/.*/fallback/libnvrtc\.so\.13$")
+        self.assertIn("soft GPU", result.stdout)
+        round_trip = float(re.search(r"round trip ([\d.]+) ms", result.stdout).group(1))
+        self.assertGreater(round_trip, 0)
+        self.assertIn("unsupported calls", result.stdout)
+
+    def test_doctor_names_what_is_wrong(self):
+        result = rrto("doctor", "--server", "unix:/no/such/socket")
+        self.assertEqual(result.returncode, 1)
+        self.assertEqual(result.stdout.count("NOT IN ORDER"), 1)
+
+    def test_preload_prints_the_doors(self):
+        result = rrto("preload", env={name: value for name, value in os.environ.items() if name != "LD_PRELOAD"})
+        self.assertEqual(result.returncode, 0)
+        paths = [path for path in result.stdout.strip().split(":") if "/doors/" in path]
+        self.assertGreaterEqual(len(paths), 7)
+        self.assertTrue(all(os.path.isfile(path) for path in paths))
+
+
+if __name__ == "__main__":
+    if not (os.path.exists(PROGRAM) and os.path.exists(RRTOD)):
+        print("skipped: vectoradd or rrtod is not part of this build")
+        sys.exit(77)
+    unittest.main(warnings="ignore")
