@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which names dlopen is redirected for: PyTorch opens vendor libraries by absolute path, and "libcuda.so.1" and "libnvidia-ml.so.1" by
- * name. A name that is exactly one of ours, with or without a folder before it, becomes the door beside this library; every other name,
- * NULL included, goes on untouched. */
+/* Which names dlopen is redirected for: PyTorch opens vendor libraries by absolute path, and "libcuda.so.1" and
+ * "libnvidia-ml.so.1" by name. A name that is exactly one of ours, with or without a folder before it, becomes the door
+ * beside this library; every other name, NULL included, goes on untouched. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The one C function of a door: fills the door's slots from the client library, once. The generated assembly calls it from the first
- * function that is used. Laws of this room: libc only, no constructor, no allocation of its own, never abort. */
+/* The one C function of a door: fills the door's slots from the client library, once. The generated assembly calls it
+ * from the first function that is used. Laws of this room: libc only, no constructor, no allocation of its own, never
+ * abort. */
 #include "api/entry.h"
 
 #include <dlfcn.h>
@@ -17,8 +18,10 @@ typedef bool entries_function(const char *library, const struct rrto_entry **ret
 
 /* Generated: gen/door_<soname>.S */
 extern function *rrto_door_slots[] __attribute__((visibility("hidden")));
-extern const char rrto_door_names[] __attribute__((visibility("hidden")));    /* NUL-terminated names, sorted, one per slot */
-extern const char rrto_door_failures[] __attribute__((visibility("hidden"))); /* one letter per slot: s(tatus), z(ero), t(ext) */
+extern const char rrto_door_names[]
+    __attribute__((visibility("hidden"))); /* NUL-terminated names, sorted, one per slot */
+extern const char rrto_door_failures[]
+    __attribute__((visibility("hidden"))); /* one letter per slot: s(tatus), z(ero), t(ext) */
 extern const char rrto_door_library[] __attribute__((visibility("hidden")));
 extern const uint64_t rrto_door_n __attribute__((visibility("hidden")));
 extern const uint32_t rrto_door_status __attribute__((visibility("hidden")));

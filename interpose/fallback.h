@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a generated stand-in library consists of: functions that say once, through write(2), that the library is not there, and return
- * its "not supported". */
+/* What a generated stand-in library consists of: functions that say once, through write(2), that the library is not
+ * there, and return its "not supported". */
 #ifndef RRTO_INTERPOSE_FALLBACK_H
 #define RRTO_INTERPOSE_FALLBACK_H
 
@@ -9,7 +9,8 @@
 #include <stdint.h>
 #include <unistd.h>
 
-/* Written once, from whichever thread comes first. RRTO_LOG is not looked at: a stand-in knows nothing of the client. */
+/* Written once, from whichever thread comes first. RRTO_LOG is not looked at: a stand-in knows nothing of the client.
+ */
 #define RRTO_FALLBACK(soname)                                                                                          \
     __attribute__((unused)) static void say_once(const char *function)                                                 \
     {                                                                                                                  \

@@ -11,15 +11,16 @@ struct rrto_entry {
     void (*function)(void);
 };
 
-/* The entries of a library ("cudart", "cublas" ...), sorted by name, valid for the life of the process. The one function that
- * librrto-client.so exports. false for an unknown library. Any thread. */
-__attribute__((visibility("default"))) bool rrto_client_entries(const char *library, const struct rrto_entry **ret_entries, size_t *ret_n);
+/* The entries of a library ("cudart", "cublas" ...), sorted by name, valid for the life of the process. The one
+ * function that librrto-client.so exports. false for an unknown library. Any thread. */
+__attribute__((visibility("default"))) bool rrto_client_entries(const char *library,
+                                                                const struct rrto_entry **ret_entries, size_t *ret_n);
 
 /* The entry of one symbol, or NULL. */
 void (*rrto_entry_find(const char *library, const char *name))(void);
 
-/* The driver function that cuGetProcAddress would name for a symbol without suffix ("cuMemAlloc") at a CUDA version (12000), or NULL:
- * ret_known then tells whether a later version would have it. */
+/* The driver function that cuGetProcAddress would name for a symbol without suffix ("cuMemAlloc") at a CUDA version
+ * (12000), or NULL: ret_known then tells whether a later version would have it. */
 void (*rrto_entry_find_driver(const char *symbol, int version, bool *ret_known))(void);
 
 #endif

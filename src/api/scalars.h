@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How many bytes alpha, beta and results have where the prototype says void *. For [scalar EXPR] and [result EXPR] in the descriptions. */
+/* How many bytes alpha, beta and results have where the prototype says void *. For [scalar EXPR] and [result EXPR] in
+ * the descriptions. */
 #ifndef RRTO_API_SCALARS_H
 #define RRTO_API_SCALARS_H
 

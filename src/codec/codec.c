@@ -23,7 +23,8 @@ uint64_t rrto_get_varint(struct rrto_dec *dec)
         const uint8_t *at = rrto_get_bytes(dec, 1);
         if (!at)
             return 0;
-        /* The tenth byte holds the last bit; an encoding that overflows, or that ends in a needless zero byte, is not ours. */
+        /* The tenth byte holds the last bit; an encoding that overflows, or that ends in a needless zero byte, is not
+         * ours. */
         if ((shift == 63 && *at > 1) || (shift && *at == 0)) {
             dec->failed = true;
             return 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Little-endian packing into an rrto_buf, and a decoder whose failure is sticky: a failed read gives zeroes and everything
- * after it is a no-op, so that callers check once, at the end. */
+/* Little-endian packing into an rrto_buf, and a decoder whose failure is sticky: a failed read gives zeroes and
+ * everything after it is a no-op, so that callers check once, at the end. */
 #ifndef RRTO_CODEC_CODEC_H
 #define RRTO_CODEC_CODEC_H
 
@@ -59,8 +59,8 @@ RRTO_CODEC_SCALAR(f64, double)
 void rrto_put_varint(struct rrto_buf *buf, uint64_t value);
 uint64_t rrto_get_varint(struct rrto_dec *dec);
 
-/* u32 count, zero padding to a multiple of 8 from the start of the op, then count * element_bytes bytes. base: offset of the op's
- * start in buf. The reader requires zero padding, and count * element_bytes within the input. */
+/* u32 count, zero padding to a multiple of 8 from the start of the op, then count * element_bytes bytes. base: offset
+ * of the op's start in buf. The reader requires zero padding, and count * element_bytes within the input. */
 void rrto_put_array(struct rrto_buf *buf, size_t base, const void *data, uint32_t count, size_t element_bytes);
 const void *rrto_get_array(struct rrto_dec *dec, size_t element_bytes, uint32_t *ret_count);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The op decoder: whatever bytes come, check, print, token and key survive, and what the decoder accepts is exactly what the encoder
- * would have written. */
+/* The op decoder: whatever bytes come, check, print, token and key survive, and what the decoder accepts is exactly
+ * what the encoder would have written. */
 #include "gen/op_examples.h"
 
 #include <assert.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Runs a fuzz target over files without libFuzzer: each input as it is, cut at every length, and with single bits flipped (seeded, at most
- * 2,000 of each per file). A crash or a sanitizer report is the failure; a corpus without files is one too. */
+/* Runs a fuzz target over files without libFuzzer: each input as it is, cut at every length, and with single bits
+ * flipped (seeded, at most 2,000 of each per file). A crash or a sanitizer report is the failure; a corpus without
+ * files is one too. */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>

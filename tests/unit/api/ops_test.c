@@ -2,17 +2,17 @@
 /* Properties of the generated codec that hold for every op. */
 #include "gen/op_examples.h"
 
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <cmocka.h>
+#include "test.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 enum { N_EXAMPLES = 20, MAX_BYTES = 1 << 16 };
 
-/* Calls fn with every example of every op (or of every reply). The bytes stand at the end of a heap block of their size. */
-static void each(bool replies, void (*fn)(const struct rrto_op_example *example, uint8_t *bytes, size_t n, bool replies))
+/* Calls fn with every example of every op (or of every reply). The bytes stand at the end of a heap block of their
+ * size. */
+static void each(bool replies,
+                 void (*fn)(const struct rrto_op_example *example, uint8_t *bytes, size_t n, bool replies))
 {
     struct rrto_buf buf;
     rrto_buf_init(&buf, MAX_BYTES);
@@ -38,7 +38,8 @@ static void each(bool replies, void (*fn)(const struct rrto_op_example *example,
     rrto_buf_fini(&buf);
 }
 
-static bool again(const struct rrto_op_example *example, const uint8_t *bytes, size_t n, bool replies, struct rrto_buf *buf)
+static bool again(const struct rrto_op_example *example, const uint8_t *bytes, size_t n, bool replies,
+                  struct rrto_buf *buf)
 {
     rrto_buf_init(buf, MAX_BYTES);
     return (replies ? example->again_reply : example->again)(bytes, n, buf);
@@ -141,7 +142,8 @@ static void test_one_byte_more(void **state)
 
 static void pack_launch(struct rrto_buf *buf, uint32_t function, uint32_t grid, const void *params, uint32_t n_params)
 {
-    struct rrto_args_launch args = {.function = function, .grid_x = grid, .grid_y = 1, .grid_z = 1, .block_x = 64, .block_y = 1, .block_z = 1};
+    struct rrto_args_launch args = {
+        .function = function, .grid_x = grid, .grid_y = 1, .grid_z = 1, .block_x = 64, .block_y = 1, .block_z = 1};
     args.params = params;
     args.n_params = n_params;
     rrto_buf_clear(buf);
@@ -169,7 +171,8 @@ static void test_token(void **state)
 
 static void pack_gemm(struct rrto_buf *buf, int32_t m, uint64_t address, float alpha)
 {
-    struct rrto_args_cublasSgemm_v2 args = {.handle = 3, .m = m, .n = 2, .k = 2, .A = address, .B = 0x2000, .C = 0x3000};
+    struct rrto_args_cublasSgemm_v2 args = {
+        .handle = 3, .m = m, .n = 2, .k = 2, .A = address, .B = 0x2000, .C = 0x3000};
     memcpy(args.alpha.bytes, &alpha, sizeof alpha);
     rrto_buf_clear(buf);
     rrto_pack_cublasSgemm_v2(buf, &args);
@@ -202,7 +205,8 @@ static void test_info(void **state)
     (void)state;
     struct rrto_buf buf;
     rrto_buf_init(&buf, MAX_BYTES);
-    struct rrto_args_mem_copy_h2d args = {.dst = 0x1122334455667788, .n_bytes = 0x0102030405060708, .stream = 0xa1a2a3a4};
+    struct rrto_args_mem_copy_h2d args = {
+        .dst = 0x1122334455667788, .n_bytes = 0x0102030405060708, .stream = 0xa1a2a3a4};
     rrto_pack_mem_copy_h2d(&buf, &args);
     const struct rrto_op_info *info = rrto_op_info_of(buf.data, buf.size);
     uint64_t n_bytes;
@@ -230,7 +234,9 @@ static void test_print(void **state)
     rrto_print_op(file, buf.data, buf.size - 1);
     rrto_print_op(file, buf.data, 3);
     fclose(file);
-    assert_string_equal(text, "symbol_get(module=module 5, name=[5] \"table\")\nsymbol_get(module=module 5) (malformed)\n(no op: 3 bytes)\n");
+    assert_string_equal(
+        text,
+        "symbol_get(module=module 5, name=[5] \"table\")\nsymbol_get(module=module 5) (malformed)\n(no op: 3 bytes)\n");
     free(text);
     rrto_buf_fini(&buf);
 }
@@ -238,9 +244,9 @@ static void test_print(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_truncation), cmocka_unit_test(test_flipped_bits),
-        cmocka_unit_test(test_one_byte_more), cmocka_unit_test(test_token), cmocka_unit_test(test_key),
-        cmocka_unit_test(test_info), cmocka_unit_test(test_print),
+        cmocka_unit_test(test_round_trip),    cmocka_unit_test(test_truncation), cmocka_unit_test(test_flipped_bits),
+        cmocka_unit_test(test_one_byte_more), cmocka_unit_test(test_token),      cmocka_unit_test(test_key),
+        cmocka_unit_test(test_info),          cmocka_unit_test(test_print),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

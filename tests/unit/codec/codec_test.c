@@ -2,10 +2,7 @@
 /* Scalars, varints, arrays, and the sticky failure. */
 #include "codec/codec.h"
 
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <cmocka.h>
+#include "test.h"
 
 static void test_scalars(void **state)
 {

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The dlopen wrapper, preloaded: prints what became of each case, one word a line. Arguments: doors folder, a folder with decoys. */
+/* The dlopen wrapper, preloaded: prints what became of each case, one word a line. Arguments: doors folder, a folder
+ * with decoys. */
 #include <dlfcn.h>
 #include <link.h>
 #include <stdio.h>
 #include <string.h>
 
-/* Where the opened library lies: "door", "decoy", "other", "none" (with an error text) or "not-loaded" (without one). */
+/* Where the opened library lies: "door", "decoy", "other", "none" (with an error text) or "not-loaded" (without one).
+ */
 static const char *where(const char *file, int flags, const char *doors, const char *decoys)
 {
     void *handle = dlopen(file, flags);

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Doors against a stub client: the folder is the first argument of the program (doors/ with the built doors, librrto-client.so beside it),
- * the second is a folder of doors with no client beside it. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <cmocka.h>
+/* Doors against a stub client: the folder is the first argument of the program (doors/ with the built doors,
+ * librrto-client.so beside it), the second is a folder of doors with no client beside it. */
+#include "test.h"
+
 #include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A client library that computes nothing: every symbol returns 0. Doors are tested against it, and the import time of a program through
- * rrto is compared with it. A few symbols answer what a test, or an importing PyTorch, needs. */
+/* A client library that computes nothing: every symbol returns 0. Doors are tested against it, and the import time of a
+ * program through rrto is compared with it. A few symbols answer what a test, or an importing PyTorch, needs. */
 #include "api/entry.h"
 #include "gen/calls.h"
 
@@ -38,7 +38,8 @@ static size_t cudnn_version(void)
 }
 
 /* Integer arguments beyond the six in registers, and a vector register between them. */
-static int arguments(uint64_t a, uint64_t b, uint64_t c, double coefficient, uint64_t d, uint64_t e, uint64_t f, uint64_t g, uint64_t h)
+static int arguments(uint64_t a, uint64_t b, uint64_t c, double coefficient, uint64_t d, uint64_t e, uint64_t f,
+                     uint64_t g, uint64_t h)
 {
     bool ok = a == 1 && b == 2 && c == 3 && coefficient == 0.125 && d == 4 && e == 5 && f == 6 && g == 7 && h == 8;
     return ok ? 4711 : 1;
@@ -48,16 +49,11 @@ static const struct {
     const char *name;
     void (*function)(void);
 } answers[] = {
-    {"cudaGetDeviceCount", (void (*)(void))one_device},
-    {"cuDeviceGetCount", (void (*)(void))one_device},
-    {"nvmlDeviceGetCount_v2", (void (*)(void))one_device},
-    {"cudaRuntimeGetVersion", (void (*)(void))version},
-    {"cudaDriverGetVersion", (void (*)(void))version},
-    {"cudnnGetVersion", (void (*)(void))cudnn_version},
-    {"cudaGetErrorString", (void (*)(void))text},
-    {"cudaGetErrorName", (void (*)(void))text},
-    {"cudnnGetErrorString", (void (*)(void))text},
-    {"cudnnSetActivationDescriptor", (void (*)(void))arguments},
+    {"cudaGetDeviceCount", (void (*)(void))one_device},    {"cuDeviceGetCount", (void (*)(void))one_device},
+    {"nvmlDeviceGetCount_v2", (void (*)(void))one_device}, {"cudaRuntimeGetVersion", (void (*)(void))version},
+    {"cudaDriverGetVersion", (void (*)(void))version},     {"cudnnGetVersion", (void (*)(void))cudnn_version},
+    {"cudaGetErrorString", (void (*)(void))text},          {"cudaGetErrorName", (void (*)(void))text},
+    {"cudnnGetErrorString", (void (*)(void))text},         {"cudnnSetActivationDescriptor", (void (*)(void))arguments},
 };
 
 bool rrto_client_entries(const char *library, const struct rrto_entry **ret_entries, size_t *ret_n)
