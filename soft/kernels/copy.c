@@ -110,8 +110,8 @@ static int run_range(const struct kernel_body *body, const struct kernel_launch 
     uint8_t *to = param_pointer(launch, 2);
     int64_t n = param_integer(launch, 0);
     double start = type_scalar_f64(wide, object), step = type_scalar_f64(wide, object + type_bytes(wide));
-    int64_t integer_step = type_scalar_i64(wide, object),
-            integer_start = type_scalar_i64(wide, object + type_bytes(wide));
+    int64_t integer_start = type_scalar_i64(wide, object);
+    int64_t integer_step = type_scalar_i64(wide, object + type_bytes(wide));
     for (int64_t i = 0; i < n; i++)
         if (wide == TYPE_I64)
             element_put_i64(type, to, i, integer_start + integer_step * i);
