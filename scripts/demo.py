@@ -179,26 +179,25 @@ def print_table(entries, options):
 
 
 def compare(entries, programs):
-    """The closing lines; whether everything is as it has to be."""
-    good = True
+    """Prints the closing line; whether everything is as it has to be."""
+    different, stuck, largest, speed = [], [], {}, {}
     for program in programs:
         rows = {entry["row"]: entry for entry in entries if entry["program"] == program}
         results = {row: load(entry) for row, entry in rows.items()}
-        different = [row for row in SAME if row in results and not identical(results[row], results[REFERENCE])]
-        largest = max(difference(results[row], results["cpu"]) for row in results if row != "cpu")
-        stuck = all_frames_alike(results["cpu"])
-        ratio = p50(rows[REFERENCE]) / p50(rows["replay"])
-        if different:
-            print(f"{program}: NOT bit-identical to {REFERENCE}: {', '.join(different)}")
-        else:
-            print(f"{program}: async and replay are bit-identical to {REFERENCE}; largest difference to the CPU "
-                  f"{largest:.1e} (max|a-b|/max|b|); replay is {ratio:.1f} times as fast as {REFERENCE}")
-        if largest > CPU_TOLERANCE:
-            print(f"{program}: the difference to the CPU is larger than {CPU_TOLERANCE:g}")
-        if stuck:
-            print(f"{program}: all frames give the same result: the comparison says nothing")
-        good = good and not different and largest <= CPU_TOLERANCE and not stuck
-    return good
+        different += [f"{program} {row}" for row in SAME if not identical(results[row], results[REFERENCE])]
+        largest[program] = max(difference(results[row], results["cpu"]) for row in results if row != "cpu")
+        speed[program] = p50(rows[REFERENCE]) / p50(rows["replay"])
+        if all_frames_alike(results["cpu"]):
+            stuck.append(program)
+    each = ", ".join(f"{program} {value:.1e}" for program, value in largest.items())
+    faster = ", ".join(f"{program} {value:.0f}x" for program, value in speed.items())
+    verdict = f"NOT bit-identical to {REFERENCE}: {', '.join(different)}" if different else f"async and replay are bit-identical to {REFERENCE}"
+    print(f"{verdict}; largest difference to the CPU, max|a-b|/max|b|: {each}; replay against {REFERENCE}: {faster}")
+    if stuck:
+        print(f"all frames give the same result, so the comparison says nothing: {', '.join(stuck)}")
+    if max(largest.values()) > CPU_TOLERANCE:
+        print(f"the difference to the CPU is larger than {CPU_TOLERANCE:g}")
+    return not different and not stuck and max(largest.values()) <= CPU_TOLERANCE
 
 
 def write_report(entries, options, good, seconds):
@@ -244,7 +243,7 @@ def main():
         print()
         good = compare(entries, options.programs)
     path = write_report(entries, options, good, round(time.monotonic() - begin, 1))
-    print(f"{'All is well' if good else 'NOT AS IT HAS TO BE'}; the figures are in {os.path.relpath(path)}")
+    say(f"{'all is well' if good else 'NOT AS IT HAS TO BE'} after {time.monotonic() - begin:.0f} s; the figures are in {path}")
     sys.exit(0 if good else 1)
 
 
