@@ -50,7 +50,7 @@ static void fail_stop(struct rrto_worker *worker, const struct rrto_exec *exec, 
 static void protocol_error(struct rrto_worker *worker, uint64_t position, int status, const char *what)
 {
     char text[256];
-    snprintf(text, sizeof text, "%s: %s", what, rrto_status_text(status));
+    snprintf(text, sizeof text, "%s cannot be executed: %s", what, rrto_status_text(status));
     send_error(worker, position, status, RRTO_WIRE_PROTOCOL, text);
 }
 
@@ -106,11 +106,11 @@ static bool is_left_out(struct rrto_worker *worker, const struct rrto_op_info *i
 {
     if (worker->compute.mode == RRTO_COMPUTE_REAL || !(info->flags & RRTO_OP_DEVICE))
         return false;
-    bool computes = number == RRTO_OP_launch || strcmp(info->library, "cuda") != 0;
-    if (computes)
-        worker->launched = true;
-    /* What waits may have reply fields that the client needs; checked ops learn their status once. */
-    return computes && !wait;
+    if (number != RRTO_OP_launch && strcmp(info->library, "cuda") == 0)
+        return false;
+    worker->launched = true;
+    /* What waits may have reply fields, which the client needs: executed once to see. */
+    return number == RRTO_OP_launch || !wait || worker->answers[number] == RRTO_ANSWERS_NOTHING;
 }
 
 static int32_t execute(struct rrto_worker *worker, struct rrto_exec *exec, const struct rrto_op_info *info,
@@ -123,6 +123,8 @@ static int32_t execute(struct rrto_worker *worker, struct rrto_exec *exec, const
         rrto_warn("%s is not to be had here: %s is missing", info->name, info->library);
         return not_supported(exec->library);
     }
+    if (op->wait && worker->answers[number] != RRTO_ANSWERS_SOMETHING)
+        worker->answers[number] = exec->deferred || exec->reply.size ? RRTO_ANSWERS_SOMETHING : RRTO_ANSWERS_NOTHING;
     /* Plain mode: what waits has completed, so that a fault shows at its op. */
     if (status == 0 && worker->plain && op->wait && !exec->deferred && info->flags & RRTO_OP_DEVICE &&
         info->stream_offset >= 0) {
@@ -172,7 +174,7 @@ static int on_op(void *arg, const struct rrto_record_op *op)
     if (exec.reply.failed)
         return RRTO_NO_MEMORY;
     if (status < 0) {
-        rrto_debug("op %lu, %s: status %d", op->position, info->name, status);
+        worker->refused = info->name;
         return status;
     }
     if (exec.deferred && status == 0)
@@ -254,8 +256,13 @@ static int take_subscription(struct rrto_worker *worker)
 static int take_chunk(struct rrto_worker *worker, const struct rrto_chunk *chunk)
 {
     switch (chunk->type) {
-    case RRTO_CHUNK_OPS:
-        return take_ops(worker);
+    case RRTO_CHUNK_OPS: {
+        uint64_t before = worker->reader.waited_ns;
+        int status = take_ops(worker);
+        worker->starved_ns += worker->reader.waited_ns - before; /* the link's time, not the client's */
+        worker->frame_open = !(chunk->flags & RRTO_CHUNK_END);
+        return status;
+    }
     case RRTO_CHUNK_SUBSCRIBE:
         return take_subscription(worker);
     case RRTO_CHUNK_CONTROL: /* nothing that this version knows; a later client may say more */
@@ -290,7 +297,10 @@ int rrto_worker_run(struct rrto_worker *worker)
             rrto_worker_collect(worker);
             rrto_outbox_wait_room(&worker->outbox);
         }
+        uint64_t before = worker->reader.waited_ns;
         status = rrto_reader_chunk(&worker->reader, -1, &chunk);
+        if (!worker->frame_open) /* between two frames nothing was held back: that is no starving */
+            worker->starved_ns += worker->reader.waited_ns - before;
         if (status == RRTO_OK)
             status = take_chunk(worker, &chunk);
     }
@@ -300,7 +310,7 @@ int rrto_worker_run(struct rrto_worker *worker)
     else if (is_connection_trouble(status))
         rrto_info("the connection ended after %lu ops", worker->n_ops);
     else
-        protocol_error(worker, position, status, "the client's op stream cannot be executed");
+        protocol_error(worker, position, status, worker->refused ? worker->refused : "the client's op stream");
     /* What the client still waits for is sent, if the device finishes within a while. */
     if (!is_connection_trouble(status)) {
         (void)rrto_completion_flush(&worker->completion, 2000);

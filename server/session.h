@@ -6,6 +6,7 @@
 #include "backing.h"
 #include "completion.h"
 #include "driver.h"
+#include "gen/ops.h"
 #include "objects.h"
 #include "options.h"
 #include "outbox.h"
@@ -21,6 +22,8 @@ enum {
     RRTO_WORKER_PIECE_BYTES = 1 << 20, /* of a payload on its way to the client: copied and sent one by one */
     RRTO_WORKER_MAX_MODULE_BYTES = 1 << 30,
 };
+
+enum { RRTO_ANSWERS_UNKNOWN, RRTO_ANSWERS_NOTHING, RRTO_ANSWERS_SOMETHING };
 
 struct rrto_worker_stream {
     uint32_t id;
@@ -72,12 +75,15 @@ struct rrto_worker {
     struct rrto_staging_block *lent; /* what rrto_worker_staging gave last */
     struct rrto_buf reply;
     uint64_t hash;       /* audit hash of the op under execution */
-    uint64_t starved_ns; /* of the reader's waited_ns, what replies have told already */
+    uint64_t starved_ns; /* of the reader's waited_ns, what replies have told already or need not tell */
+    bool frame_open;     /* a chunk without END came last */
     int32_t failure;     /* fail-stop: nothing is executed any more */
     uint8_t failure_library;
-    uint64_t busy_until_ns; /* --compute MS */
-    bool launched;          /* since the last payload to the client (--compute) */
-    bool ended;             /* the client said goodbye */
+    uint64_t busy_until_ns;                  /* --compute MS */
+    bool launched;                           /* since the last payload to the client (--compute) */
+    uint8_t answers[RRTO_OP_NUMBER_MAX + 1]; /* --compute: whether an op that waits has reply fields */
+    const char *refused;                     /* name of the op that ended the session */
+    bool ended;                              /* the client said goodbye */
     uint64_t n_ops;
 };
 

@@ -4,8 +4,8 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "notify.h"
-#include "spawn.h"
 #include "wire/frame.h"
+#include "worker_process.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -4,7 +4,7 @@
 #include "base/status.h"
 #include "gen/vendor.h"
 #include "session.h"
-#include "spawn.h"
+#include "worker_process.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -89,8 +89,9 @@ int main(int argc, char **argv)
         return 1;
     rrto_conn_init_socket(&worker.conn, RRTO_WORKER_CONN_FD);
     rrto_objects_init(&worker.objects);
-    if (rrto_worker_greet(&worker) != RRTO_OK)
-        return 1;
+    int status = rrto_worker_greet(&worker);
+    if (status != RRTO_OK)
+        _exit(status == RRTO_CLOSED || status == RRTO_TRUNCATED ? 0 : 1);
     rrto_reader_init(&worker.reader, &worker.conn);
     rrto_staging_init(&worker.staging, &worker.driver, worker.options.staging);
     if (rrto_outbox_start(&worker.outbox, &worker.conn, worker.options.staging) != RRTO_OK ||
@@ -98,7 +99,7 @@ int main(int argc, char **argv)
         rrto_error("out of memory or threads");
         return 1;
     }
-    int status = rrto_worker_run(&worker);
+    status = rrto_worker_run(&worker);
     /* The driver's own clean-up may wait for kernels; the system frees everything. */
     _exit(status);
 }

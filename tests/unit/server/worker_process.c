@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a worker inherits: nothing that loads or redirects libraries, and fixed threads. */
-#include "spawn.h"
+#include "worker_process.h"
 
 #include "../test.h"
 

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Starts rrtod, and is a client of it that may misbehave. */
+#ifndef RRTO_TESTS_E2E_SERVER_HARNESS_H
+#define RRTO_TESTS_E2E_SERVER_HARNESS_H
+
+#include "gen/ops.h"
+#include "replay/record.h"
+#include "wire/control.h"
+#include "wire/frame.h"
+#include "wire/reader.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct server {
+    pid_t pid;
+    char folder[40], address[100]; /* unix:... */
+};
+
+/* Starts rrtod on a unix socket of its own with further arguments (NULL-terminated, may be NULL); waits until it
+ * listens. */
+void server_start(struct server *server, const char *const *arguments);
+/* SIGTERM, then the exit status (-1: it did not end within 10 s and was killed). */
+int server_stop(struct server *server);
+/* Waits for the end (at most 10 s); exit status, 128 + signal, or -1. */
+int wait_for_end(pid_t pid);
+/* The program with arguments; *ret_out gets stdout and stderr together (the caller frees). Returns its exit status. */
+int run_rrtod(const char *const *arguments, char **ret_out);
+/* How many descriptors a process has open. */
+int count_descriptors(pid_t pid);
+/* A child of the process that runs rrto-worker; 0: none. Waits up to 5 s until there are `wanted` of them. */
+pid_t find_worker(pid_t parent, int wanted);
+
+struct client {
+    struct rrto_conn conn;
+    struct rrto_reader reader;
+    struct rrto_record_encoder encoder;
+    struct rrto_control_welcome welcome;
+    struct rrto_buf op; /* the op being packed */
+};
+
+/* A raw connection, nothing sent. */
+void client_connect(struct client *client, const struct server *server);
+/* Hello and Hello message; asserts success. memory: 0 = what is granted. */
+void client_open(struct client *client, const struct server *server, uint64_t memory);
+void client_close(struct client *client);
+
+/* Appends the op packed in client->op to the record stream and sends it (one frame). payload: of an `up` op, else NULL.
+ * Returns its position. */
+uint64_t client_send(struct client *client, unsigned flags, const void *payload, size_t n_payload);
+/* Packs with rrto_pack_<op> and sends. */
+#define PACK(client, name, ...)                                                                                        \
+    (rrto_buf_clear(&(client)->op),                                                                                    \
+     (void)rrto_pack_##name(&(client)->op, &(struct rrto_args_##name){__VA_ARGS__}))
+#define SEND(client, name, flags, ...)                                                                                 \
+    (PACK(client, name, __VA_ARGS__), client_send((client), (flags), NULL, 0))
+#define SEND_PAYLOAD(client, name, flags, payload, n_payload, ...)                                                     \
+    (PACK(client, name, __VA_ARGS__), client_send((client), (flags) | RRTO_RECORD_PAYLOAD, (payload), (n_payload)))
+/* Bytes as one OPS chunk, whatever they are. */
+void client_send_bytes(struct client *client, uint8_t type, const void *data, size_t n);
+
+struct answer {
+    uint8_t type; /* 0: the connection ended */
+    uint64_t position, offset, hash;
+    int32_t status;
+    uint8_t library;
+    size_t n; /* of data: reply fields, payload or text */
+    uint8_t data[RRTO_CHUNK_MAX_BYTES + 1];
+};
+/* The next chunk from the server; waits up to 10 s. The result is valid until the next call. */
+const struct answer *client_next(struct client *client);
+/* Expects a REPLY for position with this status, and returns it. */
+const struct answer *client_reply(struct client *client, uint64_t position, int32_t status);
+/* Receives a whole payload (DATA chunks) and its REPLY. */
+void client_payload(struct client *client, uint64_t position, void *to, size_t n);
+/* Expects ERROR with this library and code (position is not judged), text containing `part`, then the connection's end
+ * if `ends`. */
+void client_error(struct client *client, uint8_t library, int32_t code, const char *part, bool ends);
+
+#endif
