@@ -254,6 +254,12 @@ static bool fill_reply(struct rrto_exec *exec, struct rrto_completion_entry *ent
 int32_t rrto_worker_reply(struct rrto_exec *exec, int32_t status, void **events, uint32_t n_events, const void *stream)
 {
     struct rrto_worker *worker = exec->worker;
+    exec->deferred = true;
+    if (!exec->wait) { /* a synchronise that nobody waits for: the order of the stream does it all */
+        if (events)
+            give_all(worker, events, n_events);
+        return status;
+    }
     struct rrto_completion_entry *entry = rrto_completion_entry(&worker->completion);
     if (!entry || !fill_reply(exec, entry, status)) {
         free(entry);
@@ -264,7 +270,6 @@ int32_t rrto_worker_reply(struct rrto_exec *exec, int32_t status, void **events,
     entry->n_events = n_events;
     entry->stream = stream;
     entry->in_order = worker->failure != 0;
-    exec->deferred = true;
     rrto_completion_add(&worker->completion, entry);
     return RRTO_OK;
 }
@@ -294,6 +299,9 @@ int32_t rrto_worker_complete_after(struct rrto_exec *exec, void *stream, void *e
     if (down && (!block || block->data != down))
         return RRTO_INVALID;
     worker->lent = NULL;
+    exec->deferred = true;
+    if (!exec->wait && !down)
+        return 0;
     struct rrto_completion_entry *entry = rrto_completion_entry(&worker->completion);
     int32_t error = 0;
     void *wait_for = event;
@@ -317,7 +325,6 @@ int32_t rrto_worker_complete_after(struct rrto_exec *exec, void *stream, void *e
     entry->offset = exec->down_offset;
     if (exec->wait)
         entry->not_before_ns = compute_deadline(worker);
-    exec->deferred = true;
     rrto_completion_add(&worker->completion, entry);
     return 0;
 }
