@@ -16,7 +16,7 @@ packages:
 	@scripts/install-packages build
 
 configure: packages
-	@cmake --preset release -B $(BUILD) -G Ninja --log-level=WARNING
+	@cmake --preset release -B $(BUILD) -G Ninja --log-level=WARNING >/dev/null
 
 build: configure ## programs in build/bin, libraries in build/lib (installs Debian packages that are missing)
 	@cmake --build $(BUILD) -j $(JOBS)
