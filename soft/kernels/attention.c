@@ -105,7 +105,70 @@ static int run_attention(const struct kernel_body *body, const struct kernel_lau
     return 0;
 }
 
+/* pytorch_flash::flash_fwd_kernel<traits, dropout, causal, local, alibi, ...>: the Flash_fwd_params object. */
+struct flash {
+    const uint8_t *query, *key, *value;
+    int64_t q_batch, k_batch, v_batch, q_row, k_row, v_row, q_head, k_head, v_head;
+    int32_t n_heads, n_key_heads, heads_per_key;
+    uint8_t *output;
+    float *accumulator;
+    int64_t o_batch, o_row, o_head;
+    void *probabilities;
+    float *logsumexp, *logsumexp_accumulator;
+    int32_t n_batches, n_queries, n_keys, n_new_keys, head_dim, rounded[3], rotary, total_queries;
+    float scale, scale_log2;
+    const int32_t *seqstart_q, *seqstart_k;
+};
+
+static bool bind_flash(struct kernel_body *body, const struct kernel_name *name, const struct rrto_kernel_image *image)
+{
+    if (name->n_args < 5 || image->sizes[0] < sizeof(struct flash))
+        return false;
+    body->types[0] = part_contains(name->args[0], "bfloat16_t") ? TYPE_BFLOAT16 : TYPE_HALF;
+    body->numbers[0] = part_number(name->args[2], 0);
+    return !part_number(name->args[1], 0) && !part_number(name->args[3], 0) && !part_number(name->args[4], 0);
+}
+
+/* The same rows as the other kernel's, with its strides; keys shared by several query heads are one call each. */
+static int run_flash(const struct kernel_body *body, const struct kernel_launch *launch)
+{
+    struct flash f = PARAM(launch, 0, struct flash);
+    if (f.seqstart_q || f.seqstart_k || f.probabilities || f.head_dim <= 0 || f.n_keys < 0 || f.heads_per_key <= 0)
+        return -1;
+    enum type type = body->types[0];
+    float *work = malloc(sizeof *work * ((size_t)f.head_dim * 3 + (size_t)f.n_keys));
+    if (!work)
+        return -1;
+    for (int64_t i = 0; i < (int64_t)f.n_batches * f.n_heads * f.n_queries; i++) {
+        int64_t row = i % f.n_queries, head = i / f.n_queries % f.n_heads, batch = i / f.n_queries / f.n_heads;
+        struct attention a = {
+            .query = at(type, f.query, batch * f.q_batch + head * f.q_head + row * f.q_row),
+            .key = at(type, f.key, batch * f.k_batch + head / f.heads_per_key * f.k_head),
+            .value = at(type, f.value, batch * f.v_batch + head / f.heads_per_key * f.v_head),
+            .output = f.output + (batch * f.o_batch + row * f.o_row + head * f.o_head) * (int64_t)type_bytes(type),
+            .logsumexp = NULL,
+            .scale = f.scale,
+            .head_dim = f.head_dim,
+            .head_dim_value = f.head_dim,
+            .n_queries = 1,
+            .n_keys = f.n_keys,
+            .k_stride = (int32_t)f.k_row,
+            .v_stride = (int32_t)f.v_row,
+            .mask = body->numbers[0] ? 2 : 0,
+            .causal_offset = (uint32_t)(row + f.n_keys - f.n_queries),
+        };
+        float logsumexp[32];
+        a.logsumexp = logsumexp;
+        attend(&a, type, 0, 0, 0, work);
+        if (f.logsumexp)
+            f.logsumexp[i] = logsumexp[0];
+    }
+    free(work);
+    return 0;
+}
+
 const struct family families_attention[] = {
     {.name = "fmha_cutlassF_*", .bind = bind_attention, .run = run_attention, .n_params = 1},
+    {.name = "flash_fwd_kernel", .bind = bind_flash, .run = run_flash, .n_params = 1},
     {0},
 };

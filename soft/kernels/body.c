@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 static const struct family *const tables[] = {
-    families_elementwise, families_reduce, families_softmax, families_norm,      families_pool,
-    families_copy,        families_index,  families_random,  families_attention, families_examples,
+    families_elementwise, families_reduce, families_softmax, families_norm,      families_pool,     families_copy,
+    families_sort,        families_index,  families_random,  families_attention, families_examples,
 };
 
 /* "name", or "prefix*". */

@@ -32,7 +32,8 @@ struct family {
 
 /* One table per file, ended by a row without a name. */
 extern const struct family families_elementwise[], families_reduce[], families_softmax[], families_norm[],
-    families_pool[], families_copy[], families_index[], families_attention[], families_examples[], families_random[];
+    families_pool[], families_copy[], families_index[], families_sort[], families_attention[], families_examples[],
+    families_random[];
 
 /* The k-th kernel parameter, of type T. */
 #define PARAM(launch, k, T)                                                                                            \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Kernels that only move elements: concatenation, rolling, triangles, flipping; and ranges. */
-#include "body.h"
+#include "tensor.h"
 
 /* ---- concatenation: CatArrayBatchedCopy*<T, index, dims, batch, strides[, alignment, elements per vector]>
  * (output, inputs, sizes and strides of the output, dimension, stride of the dimension); inputs is
@@ -120,46 +120,6 @@ static int run_range(const struct kernel_body *body, const struct kernel_launch 
         else
             element_put_f64(type, to, i, start + step * (double)i);
     return 0;
-}
-
-/* ---- TensorInfo: pointer, sizes[25], strides[25], dims */
-struct tensor {
-    uint8_t *data;
-    int64_t size[25], stride[25];
-    int dims;
-};
-
-static struct tensor tensor_read(const struct kernel_launch *launch, uint32_t k)
-{
-    struct tensor tensor = {.data = param_pointer(launch, k)};
-    bool wide = launch->image->sizes[k] > 300;
-    const uint8_t *at = launch->params + launch->image->offsets[k] + 8;
-    for (int i = 0; i < 25; i++) {
-        tensor.size[i] = type_scalar_i64(wide ? TYPE_I64 : TYPE_I32, at + (wide ? 8 : 4) * i);
-        tensor.stride[i] = type_scalar_i64(wide ? TYPE_I64 : TYPE_I32, at + (wide ? 8 : 4) * (25 + i));
-    }
-    memcpy(&tensor.dims, at + (wide ? 400 : 200), 4);
-    tensor.dims = tensor.dims < 0 ? 0 : tensor.dims > 25 ? 25 : tensor.dims;
-    return tensor;
-}
-
-static int64_t tensor_count(const struct tensor *tensor)
-{
-    int64_t n = 1;
-    for (int i = 0; i < tensor->dims; i++)
-        n *= tensor->size[i];
-    return n;
-}
-
-static int64_t tensor_offset(const struct tensor *tensor, int64_t index)
-{
-    int64_t offset = 0;
-    for (int i = tensor->dims - 1; i >= 0; i--) {
-        int64_t size = tensor->size[i] ? tensor->size[i] : 1;
-        offset += (i ? index % size : index) * tensor->stride[i];
-        index /= size;
-    }
-    return offset;
 }
 
 /* triu_tril_kernel<T, index, upper, ...> (result, input, diagonal, ...) */

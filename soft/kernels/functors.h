@@ -22,7 +22,8 @@ typedef void (*functor_run)(void *out, const void *const *in, size_t n, const st
 struct functor_row {
     const char *name; /* base name of the functor, or of the function whose lambda it is */
     uint8_t n_inputs;
-    uint8_t own, outer; /* number of the innermost, or of the first argument-less lambda; 0 = any; NO_OUTER = there is none */
+    uint8_t own,
+        outer; /* number of the innermost, or of the first argument-less lambda; 0 = any; NO_OUTER = there is none */
     char out; /* type of the result: 0 that of the first input, 'l' of the last one, 'b' bool, 'h' half, 'B' bfloat16 */
     const char
         *state; /* members: o op-math type of T, t T, x second template argument, i int32, l int64, d double, b bool */

@@ -57,6 +57,99 @@ static int run_index(const struct kernel_body *body, const struct kernel_launch 
     return 0;
 }
 
+/* index_elementwise_kernel<..., flip_kernel_impl<T>::lambda> (n, object): OffsetCalculator<2, signed>, output, input */
+static bool bind_flip(struct kernel_body *body, const struct kernel_name *name, const struct rrto_kernel_image *image)
+{
+    struct part element[1], size[1];
+    (void)image;
+    if (name->n_args < 3 || !part_is(part_base(name->args[2]), "flip_kernel_impl") ||
+        !part_template(name->args[2], element, 1) || !part_template(element[0], size, 1))
+        return false;
+    body->numbers[BYTES] = part_number(size[0], 0);
+    return body->numbers[BYTES] > 0;
+}
+
+static int run_flip(const struct kernel_body *body, const struct kernel_launch *launch)
+{
+    const uint8_t *object = launch->params + launch->image->offsets[1], *input;
+    struct offsets offsets = offsets_read(object, 2);
+    uint8_t *output;
+    memcpy(&output, object + offsets_bytes(2), 8);
+    memcpy(&input, object + offsets_bytes(2) + 8, 8);
+    for (int64_t i = 0, n = param_integer(launch, 0); i < n; i++)
+        memcpy(output + (int32_t)offsets_get(&offsets, 0, (uint64_t)i),
+               input + (int32_t)offsets_get(&offsets, 1, (uint64_t)i), (size_t)body->numbers[BYTES]);
+    return 0;
+}
+
+/* _scatter_gather_elementwise_kernel<..., kernel<scatter, T, I>::operator()<reduction>::lambda> (n, object):
+ *   OffsetCalculator<3> of (self, source, index), index, size, -, self, stride, n, source; or, filling,
+ *   OffsetCalculator<2> of (self, index), index, size, -, self, stride, n, value. */
+enum { FILLS = 2, ADDS = 3 };
+
+static bool bind_scatter(struct kernel_body *body, const struct kernel_name *name,
+                         const struct rrto_kernel_image *image)
+{
+    struct part inner[3], size[1];
+    (void)image;
+    if (name->n_args < 3)
+        return false;
+    struct part functor = name->args[2], base = part_base(functor);
+    body->numbers[FILLS] = part_is(base, "_cuda_scatter_fill_internal_kernel");
+    if (!body->numbers[FILLS] && !part_is(base, "_cuda_scatter_gather_internal_kernel"))
+        return false;
+    unsigned first = body->numbers[FILLS] ? 0 : 1;
+    if (part_template(functor, inner, 3) != first + 2)
+        return false;
+    body->numbers[WRITES] = body->numbers[FILLS] || part_number(inner[0], 0);
+    body->numbers[ADDS] = part_contains(functor, "<ReduceAdd>");
+    body->types[0] = part_type(inner[first]);
+    body->types[1] = part_type(inner[first + 1]);
+    if (part_template(inner[first], size, 1))
+        body->numbers[BYTES] = part_number(size[0], 0);
+    else
+        body->numbers[BYTES] = (long)type_bytes(body->types[0]);
+    if (!body->numbers[ADDS] && !part_contains(functor, "<TensorAssign>"))
+        return false;
+    return body->numbers[BYTES] > 0 && type_bytes(body->types[1]) &&
+           !(body->numbers[ADDS] && body->types[0] == TYPE_NONE);
+}
+
+static int run_scatter(const struct kernel_body *body, const struct kernel_launch *launch)
+{
+    const bool fills = body->numbers[FILLS];
+    const uint32_t n_args = fills ? 2 : 3;
+    const uint8_t *object = launch->params + launch->image->offsets[1],
+                  *after = object + ((offsets_bytes(n_args) + 7) & ~7u), *index, *source;
+    struct offsets offsets = offsets_read(object, n_args);
+    uint8_t *self;
+    int64_t size, stride;
+    memcpy(&index, after, 8);
+    memcpy(&size, after + 8, 8);
+    memcpy(&self, after + 24, 8);
+    memcpy(&stride, after + 32, 8);
+    memcpy(&source, after + 48, 8);
+    size_t bytes = (size_t)body->numbers[BYTES];
+    for (int64_t i = 0, n = param_integer(launch, 0); i < n; i++) {
+        int64_t at = element_i64(body->types[1], index + offsets_get(&offsets, n_args - 1, (uint64_t)i), 0);
+        if (at < 0 || at >= size)
+            return -1; /* the device would assert */
+        int64_t shift = at * stride * (int64_t)bytes;
+        uint8_t *to = self + offsets_get(&offsets, 0, (uint64_t)i) + (body->numbers[WRITES] ? shift : 0);
+        const uint8_t *from =
+            fills ? after + 48 : source + offsets_get(&offsets, 1, (uint64_t)i) + (body->numbers[WRITES] ? 0 : shift);
+        if (!body->numbers[ADDS])
+            memcpy(to, from, bytes);
+        else if (type_class(body->types[0]) == CLASS_I64)
+            element_put_i64(body->types[0], to, 0,
+                            element_i64(body->types[0], to, 0) + element_i64(body->types[0], from, 0));
+        else
+            element_put_f64(body->types[0], to, 0,
+                            element_f64(body->types[0], to, 0) + element_f64(body->types[0], from, 0));
+    }
+    return 0;
+}
+
 static bool bind_rows(struct kernel_body *body, const struct kernel_name *name, const struct rrto_kernel_image *image)
 {
     (void)image;
@@ -83,6 +176,8 @@ static int run_rows(const struct kernel_body *body, const struct kernel_launch *
 
 const struct family families_index[] = {
     {.name = "index_elementwise_kernel", .bind = bind_index, .run = run_index, .n_params = 2},
+    {.name = "index_elementwise_kernel", .bind = bind_flip, .run = run_flip, .n_params = 2},
+    {.name = "_scatter_gather_elementwise_kernel", .bind = bind_scatter, .run = run_scatter, .n_params = 2},
     {.name = "vectorized_gather_kernel", .bind = bind_rows, .run = run_rows, .n_params = 9},
     {0},
 };

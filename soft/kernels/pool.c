@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Windows over images: max and average pooling, adaptive pooling, upsampling, depthwise convolution. */
-#include "body.h"
+#include "tensor.h"
 
 #include <math.h>
 
@@ -143,30 +143,6 @@ static int run_adaptive_average(const struct kernel_body *body, const struct ker
         element_put_f64(type, param_pointer(launch, 1), i, sum / (double)((h1 - h0) * (w1 - w0)));
     }
     return 0;
-}
-
-/* A PackedTensorAccessor of n dimensions: pointer, sizes, strides; its integers have `bytes` bytes. */
-struct accessor {
-    uint8_t *data;
-    int64_t sizes[4], strides[4];
-};
-
-static struct accessor accessor_read(const struct kernel_launch *launch, uint32_t k, unsigned n)
-{
-    struct accessor accessor = {.data = param_pointer(launch, k)};
-    unsigned bytes = (launch->image->sizes[k] - 8) / (2 * n);
-    const uint8_t *at = launch->params + launch->image->offsets[k] + 8;
-    for (unsigned i = 0; i < n; i++) {
-        accessor.sizes[i] = bytes == 8 ? type_scalar_i64(TYPE_I64, at + 8 * i) : type_scalar_i64(TYPE_I32, at + 4 * i);
-        accessor.strides[i] =
-            bytes == 8 ? type_scalar_i64(TYPE_I64, at + 8 * (n + i)) : type_scalar_i64(TYPE_I32, at + 4 * (n + i));
-    }
-    return accessor;
-}
-
-static int64_t accessor_offset(const struct accessor *a, int64_t n, int64_t c, int64_t h, int64_t w)
-{
-    return n * a->strides[0] + c * a->strides[1] + h * a->strides[2] + w * a->strides[3];
 }
 
 /* (n, scale h, scale w, align corners, x, y) */
