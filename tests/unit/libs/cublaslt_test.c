@@ -2,7 +2,9 @@
 /* cuBLASLt: descriptors are values in the application's memory; heuristic and multiplication carry their content. */
 #include "loop.h"
 
+#include "base/status.h"
 #include "cuda/blas/blas.h"
+#include "gen/server_bodies.h"
 
 #include "../test.h"
 
@@ -257,6 +259,53 @@ static void a_cublas_handle_is_a_cublaslt_handle(void **state)
     rrto_client_cublasDestroy_v2(blas);
 }
 
+/* What no client of ours writes: the peer is told that it broke the protocol, and the vendor sees none of it. */
+static int32_t server_matmul(const uint8_t *run, uint32_t n_run, uint64_t *addresses, uint32_t n_addresses,
+                             uint64_t a_address)
+{
+    struct rrto_cublaslt_wire wire, layout;
+    assert_true(rrto_cublaslt_wire_matmul_desc(&wire, &desc));
+    assert_true(rrto_cublaslt_wire_layout(&layout, &a));
+    memcpy(wire.bytes + wire.n_bytes, run, n_run);
+    struct rrto_args_cublaslt_matmul args = {
+        .desc = wire.bytes,
+        .n_desc = wire.n_bytes + n_run,
+        .desc_addresses = addresses,
+        .n_desc_addresses = n_addresses,
+        .a_layout = layout.bytes,
+        .n_a_layout = layout.n_bytes,
+        .b_layout = layout.bytes,
+        .n_b_layout = layout.n_bytes,
+        .c_layout = layout.bytes,
+        .n_c_layout = layout.n_bytes,
+        .d_layout = layout.bytes,
+        .n_d_layout = layout.n_bytes,
+        .a = a_address,
+    };
+    struct rrto_exec exec = {.worker = (struct rrto_worker *)(void *)&loop};
+    int32_t status = rrto_server_cublaslt_matmul(&exec, &args);
+    assert_int_equal(vendor.n_open, 0);
+    return status;
+}
+
+static void the_server_refuses(void **state)
+{
+    (void)state;
+    const uint8_t bias[] = {BIAS, 0, 4, 0, 16, 0, 0, 0}, emulation[] = {38, 0, 8, 0, 1, 2, 3, 4, 5, 6, 7, 8};
+    const uint8_t address_in_place[] = {BIAS, 0, 8, 0, 1, 2, 3, 4, 5, 6, 7, 8};
+    uint64_t inside[] = {LOOP_ARENA + 16, LOOP_ARENA}, outside[] = {0x1234};
+    assert_int_equal(server_matmul(bias, sizeof bias, inside, 1, LOOP_ARENA), 0);
+    int n = vendor.n_matmuls;
+    assert_int_equal(server_matmul(bias, sizeof bias, outside, 1, LOOP_ARENA), RRTO_INVALID);
+    assert_int_equal(server_matmul(bias, sizeof bias, inside, 0, LOOP_ARENA), RRTO_INVALID);
+    assert_int_equal(server_matmul(bias, sizeof bias, inside, 2, LOOP_ARENA), RRTO_INVALID);
+    assert_int_equal(server_matmul(bias, sizeof bias - 1, inside, 1, LOOP_ARENA), RRTO_INVALID);
+    assert_int_equal(server_matmul(address_in_place, sizeof address_in_place, inside, 1, LOOP_ARENA), RRTO_INVALID);
+    assert_int_equal(server_matmul(emulation, sizeof emulation, NULL, 0, LOOP_ARENA), RRTO_INVALID);
+    assert_int_equal(server_matmul(bias, sizeof bias, inside, 1, LOOP_ARENA + LOOP_ARENA_BYTES), RRTO_INVALID);
+    assert_int_equal(vendor.n_matmuls, n);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -270,6 +319,7 @@ int main(void)
         cmocka_unit_test_setup(a_copied_descriptor_is_the_descriptor, setup),
         cmocka_unit_test_setup(matmul_status_and_key, setup),
         cmocka_unit_test_setup(a_cublas_handle_is_a_cublaslt_handle, setup),
+        cmocka_unit_test_setup(the_server_refuses, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

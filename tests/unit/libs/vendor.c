@@ -96,6 +96,8 @@ static cublasStatus_t desc_set(cublasLtMatmulDesc_t desc, cublasLtMatmulDescAttr
                                size_t n_bytes)
 {
     (void)desc;
+    if ((unsigned)name >= 64)
+        return CUBLAS_STATUS_INVALID_VALUE;
     vendor.desc[(int)name].n_bytes = n_bytes;
     memcpy(vendor.desc[(int)name].bytes, data, n_bytes);
     return CUBLAS_STATUS_SUCCESS;
@@ -122,6 +124,8 @@ static cublasStatus_t layout_set(cublasLtMatrixLayout_t layout, cublasLtMatrixLa
                                  size_t n_bytes)
 {
     int number = ((struct thing *)(void *)layout)->number;
+    if ((unsigned)name >= 16)
+        return CUBLAS_STATUS_INVALID_VALUE;
     vendor.layouts[number][(int)name].n_bytes = n_bytes;
     memcpy(vendor.layouts[number][(int)name].bytes, data, n_bytes);
     return CUBLAS_STATUS_SUCCESS;
@@ -142,6 +146,8 @@ static cublasStatus_t preference_set(cublasLtMatmulPreference_t preference, cubl
                                      const void *data, size_t n_bytes)
 {
     (void)preference;
+    if ((unsigned)name >= 16)
+        return CUBLAS_STATUS_INVALID_VALUE;
     vendor.preference[(int)name].n_bytes = n_bytes;
     memcpy(vendor.preference[(int)name].bytes, data, n_bytes);
     return CUBLAS_STATUS_SUCCESS;
