@@ -9,27 +9,27 @@
 
 #include <pthread.h>
 #include <stddef.h>
-#include <stdlib.h>
 
-enum { CONTEXT_MAGIC = 0x52437478, MAX_FLAGS = 0xff };
+enum { MAX_FLAGS = 0xff, MAX_CONTEXTS = 1024 };
 
 struct rrto_context {
-    uint32_t magic;
+    bool live;
     uint32_t flags;
-    uint64_t id;
-    bool primary;
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct rrto_context primary_context = {.magic = CONTEXT_MAGIC, .id = 1, .primary = true};
+/* All that there ever are, the primary one first. A destroyed one is not used again: it may still stand on some
+ * thread's stack. */
+static struct rrto_context contexts[MAX_CONTEXTS] = {{.live = true}};
+static uint32_t n_contexts = 1;
+static struct rrto_context *const primary_context = &contexts[0];
 static uint32_t n_retained;
 static bool active;
-static uint64_t next_id = 2;
 
 static bool is_context(const struct rrto_context *context)
 {
-    return (uintptr_t)context >= 4096 && (uintptr_t)context % _Alignof(struct rrto_context) == 0 &&
-           context->magic == CONTEXT_MAGIC;
+    uintptr_t offset = (uintptr_t)context - (uintptr_t)contexts;
+    return offset < sizeof contexts && offset % sizeof *contexts == 0 && context->live;
 }
 
 static void activate(void)
@@ -44,7 +44,7 @@ int32_t rrto_context_use(void)
         return RRTO_CUDA_SUCCESS;
     if (!rrto_session_device())
         return rrto_cuda_issued(RRTO_LOST);
-    thread->contexts[thread->n_contexts++] = &primary_context;
+    thread->contexts[thread->n_contexts++] = primary_context;
     activate();
     return RRTO_CUDA_SUCCESS;
 }
@@ -100,7 +100,7 @@ int32_t rrto_context_primary_retain(struct rrto_context **ret_context)
     n_retained++;
     activate();
     pthread_mutex_unlock(&lock);
-    *ret_context = &primary_context;
+    *ret_context = primary_context;
     return RRTO_CUDA_SUCCESS;
 }
 
@@ -123,7 +123,7 @@ void rrto_context_primary_reset(void)
 
 void rrto_context_primary_state(uint32_t *ret_flags, bool *ret_active)
 {
-    *ret_flags = __atomic_load_n(&primary_context.flags, __ATOMIC_RELAXED);
+    *ret_flags = __atomic_load_n(&primary_context->flags, __ATOMIC_RELAXED);
     *ret_active = __atomic_load_n(&active, __ATOMIC_RELAXED);
 }
 
@@ -131,7 +131,7 @@ int32_t rrto_context_primary_set_flags(uint32_t flags)
 {
     if (flags > MAX_FLAGS)
         return RRTO_CUDA_INVALID_VALUE;
-    __atomic_store_n(&primary_context.flags, flags, __ATOMIC_RELAXED);
+    __atomic_store_n(&primary_context->flags, flags, __ATOMIC_RELAXED);
     return RRTO_CUDA_SUCCESS;
 }
 
@@ -141,28 +141,23 @@ int32_t rrto_context_create(uint32_t flags, struct rrto_context **ret_context)
         return RRTO_CUDA_INVALID_VALUE;
     if (!rrto_session_device())
         return rrto_cuda_issued(RRTO_LOST);
-    struct rrto_context *context = calloc(1, sizeof *context);
+    pthread_mutex_lock(&lock);
+    struct rrto_context *context = n_contexts < MAX_CONTEXTS ? &contexts[n_contexts++] : NULL;
+    pthread_mutex_unlock(&lock);
     if (!context)
         return RRTO_CUDA_NO_MEMORY;
-    context->magic = CONTEXT_MAGIC;
-    context->flags = flags;
-    context->id = __atomic_fetch_add(&next_id, 1, __ATOMIC_RELAXED);
-    int32_t result = rrto_context_push(context);
-    if (result)
-        free(context);
-    else
-        *ret_context = context;
-    return result;
+    *context = (struct rrto_context){.live = true, .flags = flags};
+    *ret_context = context;
+    return rrto_context_push(context);
 }
 
 int32_t rrto_context_destroy(struct rrto_context *context)
 {
-    if (!is_context(context) || context->primary)
+    if (!is_context(context) || context == primary_context)
         return RRTO_CUDA_INVALID_CONTEXT;
     if (rrto_context_current() == context)
         rrto_context_pop(NULL);
-    /* Its block stays, without the magic: it may still stand on some thread's stack. */
-    context->magic = 0;
+    context->live = false;
     return RRTO_CUDA_SUCCESS;
 }
 
@@ -178,6 +173,6 @@ int32_t rrto_context_id(const struct rrto_context *context, uint64_t *ret_id)
 {
     if (!is_context(context))
         return RRTO_CUDA_INVALID_CONTEXT;
-    *ret_id = context->id;
+    *ret_id = (uint64_t)(context - contexts) + 1;
     return RRTO_CUDA_SUCCESS;
 }

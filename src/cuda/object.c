@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Handles: blocks of one size from slabs, recycled first in first out and only when many are waiting. */
+/* Handles: blocks of one size from one reserved range of addresses, so that whether a pointer is a handle can be told
+ * without reading it; recycled first in first out and only when many are waiting. */
 #include "cuda/object.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
-enum { SLAB_OBJECTS = 256, MIN_WAITING = 4096, MAGIC_LIVE = 0x52c70000, MAGIC_DEAD = 0x52de0000 };
+enum { MAX_OBJECTS = 1 << 20, MIN_WAITING = 4096, MAGIC_LIVE = 0x52c70000, MAGIC_DEAD = 0x52de0000 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct rrto_object *slab;
-static size_t slab_used = SLAB_OBJECTS;
+static struct rrto_object *pool; /* MAX_OBJECTS of them; pages come as they are used */
+static size_t n_used;
 static struct rrto_object *oldest, *newest; /* dead handles */
 static size_t n_dead;
 static _Atomic uint32_t next_ids[RRTO_OBJECT_N];
@@ -21,24 +22,25 @@ uint32_t rrto_object_mint(enum rrto_object_kind kind)
     return atomic_fetch_add_explicit(&next_ids[kind], 1, memory_order_relaxed) + 1;
 }
 
+static struct rrto_object *make_pool(void)
+{
+    void *at = mmap(NULL, MAX_OBJECTS * sizeof *pool, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return at == MAP_FAILED ? NULL : at;
+}
+
 static struct rrto_object *take_block(void)
 {
     struct rrto_object *object = NULL;
     pthread_mutex_lock(&lock);
-    if (n_dead > MIN_WAITING) {
+    if (!pool)
+        __atomic_store_n(&pool, make_pool(), __ATOMIC_RELEASE);
+    if (pool && n_used < MAX_OBJECTS && n_dead <= MIN_WAITING) {
+        object = &pool[n_used++];
+    } else if (n_dead) {
         object = oldest;
         oldest = object->next_free;
         n_dead--;
-    } else {
-        if (slab_used == SLAB_OBJECTS) {
-            struct rrto_object *fresh = calloc(SLAB_OBJECTS, sizeof *fresh);
-            if (fresh) {
-                slab = fresh;
-                slab_used = 0;
-            }
-        }
-        if (slab_used < SLAB_OBJECTS)
-            object = &slab[slab_used++];
     }
     pthread_mutex_unlock(&lock);
     return object;
@@ -75,8 +77,9 @@ bool rrto_object_destroy(struct rrto_object *object, enum rrto_object_kind kind)
 
 struct rrto_object *rrto_object_check(const void *handle, enum rrto_object_kind kind)
 {
-    /* Small values are the special streams, or nonsense; odd ones are nonsense. */
-    if ((uintptr_t)handle < 4096 || (uintptr_t)handle % _Alignof(struct rrto_object))
+    const struct rrto_object *first = __atomic_load_n(&pool, __ATOMIC_ACQUIRE);
+    uintptr_t offset = (uintptr_t)handle - (uintptr_t)first;
+    if (!first || offset >= MAX_OBJECTS * sizeof *first || offset % sizeof *first)
         return NULL;
     struct rrto_object *object = (struct rrto_object *)(uintptr_t)handle;
     if (__atomic_load_n(&object->magic, __ATOMIC_ACQUIRE) != (uint32_t)MAGIC_LIVE + (uint32_t)kind)

@@ -22,8 +22,8 @@ static cublasStatus_t copy(void *dst, size_t dst_pitch, const void *src, size_t 
         error = (int)rrto_client_cudaMemcpy2DAsync(dst, dst_pitch, src, src_pitch, row_bytes, n_rows,
                                                    (cudaMemcpyKind)direction, stream);
     else
-        error = (int)rrto_client_cudaMemcpy2D(dst, dst_pitch, src, src_pitch, row_bytes, n_rows,
-                                              (cudaMemcpyKind)direction);
+        error =
+            (int)rrto_client_cudaMemcpy2D(dst, dst_pitch, src, src_pitch, row_bytes, n_rows, (cudaMemcpyKind)direction);
     return error == 0 ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_MAPPING_ERROR;
 }
 

@@ -2,7 +2,6 @@
 /* Backend descriptors' contents: reference-counted nodes with their attributes in ascending order of names. */
 #include "cuda/dnn/dnn.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -87,8 +86,9 @@ static struct rrto_cudnn_attribute *place(struct rrto_cudnn_node *node, uint32_t
 bool rrto_cudnn_node_set(struct rrto_cudnn_node *node, uint32_t name, uint32_t type, uint32_t count, const void *data,
                          size_t n_bytes)
 {
-    assert(n_bytes <= RRTO_CUDNN_MAX_ELEMENTS * 16);
     void *elsewhere = NULL;
+    if (n_bytes > RRTO_CUDNN_MAX_ELEMENTS * 16)
+        return false;
     if (n_bytes > sizeof node->attributes->data.here) {
         elsewhere = malloc(n_bytes);
         if (!elsewhere)
