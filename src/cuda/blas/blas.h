@@ -37,6 +37,23 @@ bool rrto_client_id_stream(cudaStream_t handle, uint32_t *ret_id);
 /* Turns what issue returned into a cuBLAS status. */
 int32_t rrto_cublas_status(int32_t issued);
 
+/* cuBLASLt's descriptors as values in the application's memory (lt_values.c); the sizes are the vendor's. */
+enum { RRTO_CUBLASLT_MATMUL_DESC_BYTES = 256, RRTO_CUBLASLT_LAYOUT_BYTES = 64, RRTO_CUBLASLT_PREFERENCE_BYTES = 64 };
+struct rrto_cublaslt_kind;
+extern const struct rrto_cublaslt_kind rrto_cublaslt_matmul_desc_kind, rrto_cublaslt_layout_kind,
+    rrto_cublaslt_preference_kind;
+/* Defaults at value, which has the kind's size. */
+void rrto_cublaslt_value_init(const struct rrto_cublaslt_kind *kind, void *value);
+void rrto_cublaslt_start_matmul_desc(void *value, int compute_type, int scale_type);
+void rrto_cublaslt_start_layout(void *value, int type, uint64_t rows, uint64_t columns, int64_t ld);
+/* With the vendor's rules and statuses for the calls of these names. */
+cublasStatus_t rrto_cublaslt_value_create(const struct rrto_cublaslt_kind *kind, void **ret_value);
+cublasStatus_t rrto_cublaslt_value_destroy(const struct rrto_cublaslt_kind *kind, void *value);
+cublasStatus_t rrto_cublaslt_value_set(const struct rrto_cublaslt_kind *kind, void *value, int number, const void *data,
+                                       size_t n_bytes);
+cublasStatus_t rrto_cublaslt_value_get(const struct rrto_cublaslt_kind *kind, const void *value, int number, void *data,
+                                       size_t n_bytes, size_t *ret_n_bytes);
+
 /* A cuBLASLt descriptor in its wire form (src/api/custom/cublaslt_wire.h), and the addresses that stand beside it. */
 struct rrto_cublaslt_wire {
     uint8_t bytes[RRTO_CUBLASLT_MAX_WIRE];

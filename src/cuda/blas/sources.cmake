@@ -5,4 +5,5 @@ set(RRTO_CUDA_BLAS_SOURCES
     ${CMAKE_CURRENT_LIST_DIR}/handle.c
     ${CMAKE_CURRENT_LIST_DIR}/info.c
     ${CMAKE_CURRENT_LIST_DIR}/lt_descriptors.c
-    ${CMAKE_CURRENT_LIST_DIR}/lt_matmul.c)
+    ${CMAKE_CURRENT_LIST_DIR}/lt_matmul.c
+    ${CMAKE_CURRENT_LIST_DIR}/lt_values.c)
