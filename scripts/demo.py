@@ -162,7 +162,8 @@ def p50(entry):
 def print_table(entries, options):
     print(f"\nStock PyTorch on the soft GPU over {options.rtt:g} ms round trip, {options.rate:g} Mbit/s. Times in ms per frame "
           "(p50 of the steady frames);\ncalls, round trips and bytes per inference (medians; a frame of faces is two "
-          "inferences).\n")
+          "inferences). percall has 3 frames only. The cpu\nrow computes without rrto; it is started by rrto run "
+          "because the wheel cannot be imported without the vendor's libraries.\n")
     head = ("program", "row", "frames", "p50 ms", "import+load s", "first s", "API calls", "round trips", "bytes up",
             "bytes down")
     widths = [9, 15, 7, 9, 14, 8, 10, 12, 10, 11]
