@@ -43,9 +43,10 @@ static void *write_queued(void *arg)
         size_t n = item->n_bytes;
         item_free(item);
         pthread_mutex_lock(&outbox->lock);
-        outbox->failed = failed;
+        if (failed)
+            __atomic_store_n(&outbox->failed, true, __ATOMIC_RELAXED);
         outbox->writing = false;
-        outbox->n_queued -= n;
+        __atomic_fetch_sub(&outbox->n_queued, n, __ATOMIC_RELAXED); /* wait_room looks without the lock */
         pthread_cond_broadcast(&outbox->room);
     }
     return NULL;
@@ -79,7 +80,7 @@ static bool enqueue(struct rrto_outbox *outbox, const struct iovec parts[3], siz
     struct rrto_outbox_item *item = malloc(sizeof *item + n_copied);
     if (!item) {
         rrto_error("out of memory: the connection is given up");
-        outbox->failed = true;
+        __atomic_store_n(&outbox->failed, true, __ATOMIC_RELAXED);
         rrto_conn_shutdown(outbox->conn);
         return false;
     }
@@ -95,7 +96,7 @@ static bool enqueue(struct rrto_outbox *outbox, const struct iovec parts[3], siz
     }
     *outbox->last = item;
     outbox->last = &item->next;
-    outbox->n_queued += n_bytes;
+    __atomic_fetch_add(&outbox->n_queued, n_bytes, __ATOMIC_RELAXED);
     pthread_cond_signal(&outbox->some);
     return true;
 }
@@ -106,7 +107,7 @@ void rrto_outbox_send(struct rrto_outbox *outbox, const struct iovec parts[3], v
     pthread_mutex_lock(&outbox->lock);
     if (!outbox->failed && !outbox->first && !outbox->writing) {
         if (rrto_conn_try_writev(outbox->conn, parts, 3, &done) != RRTO_OK)
-            outbox->failed = true;
+            __atomic_store_n(&outbox->failed, true, __ATOMIC_RELAXED);
     }
     bool queued = !outbox->failed && done < n && enqueue(outbox, parts, done, release, arg);
     pthread_mutex_unlock(&outbox->lock);

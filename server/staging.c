@@ -49,7 +49,7 @@ struct rrto_staging_block *rrto_staging_get(struct rrto_staging *staging, uint64
         block = staging->free[shift - RRTO_STAGING_MIN_SHIFT];
         staging->free[shift - RRTO_STAGING_MIN_SHIFT] = block->next;
         staging->n_kept -= block->n_capacity;
-        staging->n_used += block->n_capacity;
+        __atomic_fetch_add(&staging->n_used, block->n_capacity, __ATOMIC_RELAXED);
     }
     pthread_mutex_unlock(&staging->lock);
     if (!block) {
@@ -57,7 +57,7 @@ struct rrto_staging_block *rrto_staging_get(struct rrto_staging *staging, uint64
         if (!block)
             return NULL;
         pthread_mutex_lock(&staging->lock);
-        staging->n_used += block->n_capacity;
+        __atomic_fetch_add(&staging->n_used, block->n_capacity, __ATOMIC_RELAXED);
         pthread_mutex_unlock(&staging->lock);
     }
     block->n_shares = 1;
@@ -76,7 +76,7 @@ void rrto_staging_release(void *arg)
         return;
     struct rrto_staging *staging = block->staging;
     pthread_mutex_lock(&staging->lock);
-    staging->n_used -= block->n_capacity;
+    __atomic_fetch_sub(&staging->n_used, block->n_capacity, __ATOMIC_RELAXED);
     bool keep = block->shift && staging->n_kept + block->n_capacity <= staging->max_used;
     if (keep) {
         block->next = staging->free[block->shift - RRTO_STAGING_MIN_SHIFT];

@@ -138,7 +138,7 @@ bool rrto_worker_collect_one(struct rrto_worker *worker)
 void rrto_worker_make_room(struct rrto_worker *worker)
 {
     rrto_worker_collect(worker);
-    while (!rrto_staging_has_room(&worker->staging) && !worker->outbox.failed) {
+    while (!rrto_staging_has_room(&worker->staging) && !__atomic_load_n(&worker->outbox.failed, __ATOMIC_RELAXED)) {
         if (rrto_worker_collect_one(worker))
             continue;
         /* The rest is on its way to the client: its waiter or the outbox gives it back. */

@@ -99,8 +99,10 @@ void rrto_address_print(const struct rrto_address *address, char *out, size_t n_
         snprintf(out, n_out, "unix:%s", address->host);
     else if (address->kind == RRTO_ADDRESS_FD)
         snprintf(out, n_out, "fd:%d", address->fd);
+    else if (strchr(address->host, ':') || strcmp(address->host, "unix") == 0 || strcmp(address->host, "fd") == 0)
+        snprintf(out, n_out, "[%s]:%u", address->host, address->port); /* or it would read as something else */
     else
-        snprintf(out, n_out, strchr(address->host, ':') ? "[%s]:%u" : "%s:%u", address->host, address->port);
+        snprintf(out, n_out, "%s:%u", address->host, address->port);
 }
 
 int rrto_address_unix(const char *path, struct sockaddr_storage *ret_address, socklen_t *ret_n)

@@ -12,29 +12,40 @@
 #include <string.h>
 #include <sys/socket.h>
 
-static struct fake fake;
-static struct rrto_conn ours, theirs;
+static struct fake *fake;
+static struct rrto_conn theirs;
 static struct rrto_reader reader;
 static struct rrto_outbox *outbox;
 static struct rrto_completion *completion;
 static struct rrto_staging *staging;
 
-/* Waiter threads stay, so what they use is never freed. */
+/* Waiter threads stay, so what they use is never freed: one set for each test. */
+static struct {
+    struct rrto_outbox outbox;
+    struct rrto_completion completion;
+    struct rrto_staging staging;
+    struct rrto_conn ours;
+    struct fake fake;
+} sets[8];
+
 static int setup(void **state)
 {
     (void)state;
+    static unsigned n_sets;
     int fds[2];
-    fake_init(&fake);
+    fake = &sets[n_sets].fake;
+    fake_init(fake);
     if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds) != 0)
         return -1;
-    rrto_conn_init_socket(&ours, fds[0]);
+    struct rrto_conn *ours = &sets[n_sets].ours;
+    rrto_conn_init_socket(ours, fds[0]);
     rrto_conn_init_socket(&theirs, fds[1]);
     rrto_reader_init(&reader, &theirs);
-    outbox = malloc(sizeof *outbox);
-    completion = malloc(sizeof *completion);
-    staging = malloc(sizeof *staging);
-    rrto_staging_init(staging, &fake.driver, 1 << 20);
-    return rrto_outbox_start(outbox, &ours, 1 << 20) || rrto_completion_init(completion, &fake.driver, NULL, outbox);
+    outbox = &sets[n_sets].outbox;
+    completion = &sets[n_sets].completion;
+    staging = &sets[n_sets++].staging;
+    rrto_staging_init(staging, &fake->driver, 1 << 20);
+    return rrto_outbox_start(outbox, ours, 1 << 20) || rrto_completion_init(completion, &fake->driver, NULL, outbox);
 }
 
 /* Adds an entry that waits for an event on a stream; returns the event's number. */
@@ -197,7 +208,7 @@ static void many(void **state)
         snprintf(expected, sizeof expected, "reply %d 0", (int)i);
         assert_string_equal(next(), expected);
     }
-    assert_true(fake.n_events < 12);
+    assert_true(fake->n_events < 12);
 }
 
 int main(void)

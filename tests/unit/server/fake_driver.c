@@ -186,7 +186,9 @@ static int error_text(int code, const char **ret)
 void fake_init(struct fake *into)
 {
     memset(into, 0, sizeof *into);
+    pthread_mutex_lock(&lock);
     fake = into;
+    pthread_mutex_unlock(&lock);
     fake->reserved_base = (uint64_t)0x30 << 40;
     fake->reserved_bytes = (uint64_t)FAKE_PAGES * PAGE;
     fake->memory_left = (uint64_t)FAKE_PAGES * PAGE;

@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static struct rrto_conn ours, theirs;
+static struct rrto_conn theirs;
 static int n_released;
 
 static void release(void *arg)
@@ -24,11 +24,14 @@ static struct rrto_outbox *start(uint64_t max_queued)
 {
     int fds[2];
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
-    rrto_conn_init_socket(&ours, fds[0]);
     rrto_conn_init_socket(&theirs, fds[1]);
     n_released = 0;
-    struct rrto_outbox *outbox = malloc(sizeof *outbox);
-    assert_int_equal(rrto_outbox_start(outbox, &ours, max_queued), RRTO_OK);
+    static struct rrto_outbox outboxes[8];
+    static struct rrto_conn ours[8]; /* as long as the threads that write to them */
+    static unsigned n_outboxes;
+    rrto_conn_init_socket(&ours[n_outboxes], fds[0]);
+    struct rrto_outbox *outbox = &outboxes[n_outboxes];
+    assert_int_equal(rrto_outbox_start(outbox, &ours[n_outboxes++], max_queued), RRTO_OK);
     return outbox;
 }
 
@@ -61,7 +64,7 @@ static void in_order_when_full(void **state)
         memset(body, 'a' + i, BODY);
         send_three(outbox, "<", body, BODY, ">", false); /* copied: body changes in the next round */
     }
-    assert_true(outbox->n_queued > (uint64_t)BODY);
+    assert_true(__atomic_load_n(&outbox->n_queued, __ATOMIC_RELAXED) > (uint64_t)BODY);
     for (int i = 0; i < ROUNDS; i++) {
         assert_int_equal(rrto_conn_read_all(&theirs, got, BODY + 2, 5000), RRTO_OK);
         assert_int_equal(got[0], '<');

@@ -29,6 +29,7 @@ static void names(void **state)
         {"10.0.0.7:65535", "10.0.0.7:65535"},
         {"[::1]:7", "[::1]:7"},
         {"[::1]", "[::1]:14833"},
+        {"unix", "[unix]:14833"}, /* a host of that name */
         {"unix:/run/x.sock", "unix:/run/x.sock"},
         {"unix:relative", "unix:relative"},
         {"fd:5", "fd:5"},
