@@ -291,6 +291,7 @@ int rrto_worker_run(struct rrto_worker *worker)
         return 1;
     }
     int status = RRTO_OK;
+    bool frame_is_open = false;
     while (status == RRTO_OK && !worker->ended) {
         struct rrto_chunk chunk;
         if (!rrto_reader_has_chunk(&worker->reader)) {

@@ -75,7 +75,7 @@ struct rrto_worker {
     struct rrto_staging_block *lent; /* what rrto_worker_staging gave last */
     struct rrto_buf reply;
     uint64_t hash;       /* audit hash of the op under execution */
-    uint64_t starved_ns; /* of the reader's waited_ns, what replies have told already or need not tell */
+    uint64_t starved_ns; /* waited inside open frames since the last reply */
     bool frame_open;     /* a chunk without END came last */
     int32_t failure;     /* fail-stop: nothing is executed any more */
     uint8_t failure_library;

@@ -233,8 +233,8 @@ static uint64_t now_ns(void)
 static bool fill_reply(struct rrto_exec *exec, struct rrto_completion_entry *entry, int32_t status)
 {
     struct rrto_worker *worker = exec->worker;
-    uint64_t waited_us = (worker->reader.waited_ns - worker->starved_ns) / 1000;
-    worker->starved_ns = worker->reader.waited_ns;
+    uint64_t waited_us = worker->starved_ns / 1000;
+    worker->starved_ns = 0;
     entry->replies = true;
     entry->head = (struct rrto_reply_head){.position = exec->position,
                                            .audit_hash = worker->hash,
