@@ -256,13 +256,9 @@ static int take_subscription(struct rrto_worker *worker)
 static int take_chunk(struct rrto_worker *worker, const struct rrto_chunk *chunk)
 {
     switch (chunk->type) {
-    case RRTO_CHUNK_OPS: {
-        uint64_t before = worker->reader.waited_ns;
-        int status = take_ops(worker);
-        worker->starved_ns += worker->reader.waited_ns - before; /* the link's time, not the client's */
+    case RRTO_CHUNK_OPS:
         worker->frame_open = !(chunk->flags & RRTO_CHUNK_END);
-        return status;
-    }
+        return take_ops(worker); /* waiting for the rest of a chunk is the link's time, not the client's */
     case RRTO_CHUNK_SUBSCRIBE:
         return take_subscription(worker);
     case RRTO_CHUNK_CONTROL: /* nothing that this version knows; a later client may say more */
@@ -291,7 +287,6 @@ int rrto_worker_run(struct rrto_worker *worker)
         return 1;
     }
     int status = RRTO_OK;
-    bool frame_is_open = false;
     while (status == RRTO_OK && !worker->ended) {
         struct rrto_chunk chunk;
         if (!rrto_reader_has_chunk(&worker->reader)) {
@@ -300,7 +295,7 @@ int rrto_worker_run(struct rrto_worker *worker)
         }
         uint64_t before = worker->reader.waited_ns;
         status = rrto_reader_chunk(&worker->reader, -1, &chunk);
-        if (!worker->frame_open) /* between two frames nothing was held back: that is no starving */
+        if (worker->frame_open) /* between two frames nothing was held back: that is no starving */
             worker->starved_ns += worker->reader.waited_ns - before;
         if (status == RRTO_OK)
             status = take_chunk(worker, &chunk);
