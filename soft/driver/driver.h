@@ -57,6 +57,10 @@ uint64_t soft_now_ns(void);
 /* Memory for a module's variables, and its end. */
 CUdeviceptr soft_memory_alloc(size_t n_bytes);
 bool soft_memory_free(CUdeviceptr address);
+/* The tests' control (flip.c): around the run of a kernel; NULL when nothing is to be flipped. */
+struct soft_flip;
+struct soft_flip *soft_flip_begin(const struct rrto_kernel_image *image, const uint8_t *params);
+void soft_flip_end(struct soft_flip *flip, const struct rrto_kernel_image *image);
 /* One line on stderr, at most 1,000 bytes. */
 void soft_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

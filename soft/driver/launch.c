@@ -193,11 +193,13 @@ static CUresult launch(CUfunction function, const struct kernel_launch *shape, C
     filled.image = image;
     filled.params = block;
     CUresult result = params_read(image, block, params, extra);
+    struct soft_flip *flip = result ? NULL : soft_flip_begin(image, block);
     uint64_t start = soft_now_ns();
     if (!result && rrto_kernel_body_run(function->body, &filled)) {
         soft_complain("soft GPU: kernel %s has no body for these arguments", image->name);
         result = CUDA_ERROR_NOT_SUPPORTED;
     }
+    soft_flip_end(flip, image);
     if (getenv("SOFT_GPU_TRACE"))
         soft_complain("soft GPU: %8.3f ms %ux%ux%u x %ux%ux%u %s", (double)(soft_now_ns() - start) / 1e6,
                       shape->grid[0], shape->grid[1], shape->grid[2], shape->block[0], shape->block[1], shape->block[2],

@@ -22,7 +22,7 @@ AGAINST_CPU = {
 }
 FRAMES = {"classify": 6, "faces": 6, "generate": 4}
 # The flipped-bit control: the soft GPU flips one bit of the output of each kernel whose name contains this, once per launch.
-FLIP = {"RRTO_SOFT_FLIP": "softmax"}
+FLIP = {"SOFT_GPU_FLIP": "softmax"}
 
 
 def every_mode(name):
@@ -50,6 +50,7 @@ def flipped_bit():
         must_equal(again, good, "twice the same")
         flipped = example("classify", "plain", 2, folder, "flipped", FLIP)
         equal, said = compare(flipped, good)
+        check("flipped a bit" in flipped.err, f"no bit was flipped\n{flipped.shown}")
         check(not equal, f"a flipped bit went unnoticed: {said}")
         print(f"with a flipped bit: {said}")
 
