@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Layer norm (with root-mean-square variant) and group norm. Moments are made in double. */
-#include "body.h"
+/* Layer norm (with root-mean-square variant), group norm and the native batch norm. Moments are made in double. */
+#include "tensor.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -141,10 +141,88 @@ static int run_fused_params(const struct kernel_body *body, const struct kernel_
     return 0;
 }
 
+/* batch_norm_collect_statistics_kernel<what is saved, T, ...> (x[n][c][rest], epsilon, -, mean[c], variance or inverse
+ * deviation[c]) */
+static bool bind_collect(struct kernel_body *body, const struct kernel_name *name,
+                         const struct rrto_kernel_image *image)
+{
+    (void)image;
+    if (name->n_args < 4)
+        return false;
+    body->types[0] = part_type(name->args[1]);
+    body->types[1] = part_type(name->args[3]);
+    body->numbers[0] = part_is(name->args[0], "InvStd");
+    return type_bytes(body->types[0]) && type_bytes(body->types[1]) &&
+           (body->numbers[0] || part_is(name->args[0], "Var"));
+}
+
+static int run_collect(const struct kernel_body *body, const struct kernel_launch *launch)
+{
+    struct accessor x = accessor_read(launch, 0, 3), mean = accessor_read(launch, 3, 1),
+                    second = accessor_read(launch, 4, 1);
+    int64_t n = x.sizes[0] * x.sizes[2];
+    double *work = malloc(sizeof *work * (size_t)(n + 1)), epsilon = param_real(launch, 1);
+    if (!work)
+        return -1;
+    for (int64_t c = 0; c < x.sizes[1]; c++) {
+        double average, inverse;
+        for (int64_t i = 0; i < n; i++)
+            work[i] = element_f64(body->types[0], x.data,
+                                  i / x.sizes[2] * x.strides[0] + c * x.strides[1] + i % x.sizes[2] * x.strides[2]);
+        moments(work, n, body->numbers[0] ? epsilon : 0, false, &average, &inverse);
+        element_put_f64(body->types[1], mean.data, c * mean.strides[0], average);
+        element_put_f64(body->types[1], second.data, c * second.strides[0],
+                        body->numbers[0] ? inverse : 1 / (inverse * inverse));
+    }
+    free(work);
+    return 0;
+}
+
+/* batch_norm_transform_input_kernel<T, weight type, accumulator, training, ...> (x, y, mean, inverse deviation or
+ * variance, weight, bias, epsilon) */
+static bool bind_transform(struct kernel_body *body, const struct kernel_name *name,
+                           const struct rrto_kernel_image *image)
+{
+    (void)image;
+    if (name->n_args < 4)
+        return false;
+    for (int i = 0; i < 3; i++)
+        body->types[i] = part_type(name->args[i]);
+    body->numbers[0] = part_number(name->args[3], 0);
+    return type_bytes(body->types[0]) && type_bytes(body->types[1]) && type_bytes(body->types[2]);
+}
+
+static int run_transform(const struct kernel_body *body, const struct kernel_launch *launch)
+{
+    struct accessor x = accessor_read(launch, 0, 3), y = accessor_read(launch, 1, 3),
+                    weight = accessor_read(launch, 4, 1), bias = accessor_read(launch, 5, 1);
+    struct accessor mean = accessor_read(launch, 2, 1), second = accessor_read(launch, 3, 1);
+    enum type statistics = body->numbers[0] ? body->types[2] : body->types[1];
+    for (int64_t c = 0; c < x.sizes[1]; c++) {
+        double inverse = element_f64(statistics, second.data, c * second.strides[0]),
+               average = element_f64(statistics, mean.data, c * mean.strides[0]);
+        if (!body->numbers[0])
+            inverse = 1 / sqrt(inverse + param_real(launch, 6));
+        double scale =
+            weight.sizes[0] ? element_f64(body->types[1], weight.data, c * weight.strides[0]) * inverse : inverse;
+        double shift = bias.sizes[0] ? element_f64(body->types[1], bias.data, c * bias.strides[0]) : 0;
+        for (int64_t i = 0; i < x.sizes[0] * x.sizes[2]; i++) {
+            int64_t n = i / x.sizes[2], rest = i % x.sizes[2];
+            double value =
+                element_f64(body->types[0], x.data, n * x.strides[0] + c * x.strides[1] + rest * x.strides[2]);
+            element_put_f64(body->types[0], y.data, n * y.strides[0] + c * y.strides[1] + rest * y.strides[2],
+                            (value - average) * scale + shift);
+        }
+    }
+    return 0;
+}
+
 const struct family families_norm[] = {
     {.name = "vectorized_layer_norm_kernel", .bind = bind_norm, .run = run_vectorized, .n_params = 8},
     {.name = "RowwiseMomentsCUDAKernel", .bind = bind_norm, .run = run_moments, .n_params = 5},
     {.name = "LayerNormForwardCUDAKernel", .bind = bind_norm, .run = run_forward, .n_params = 7},
+    {.name = "batch_norm_collect_statistics_kernel", .bind = bind_collect, .run = run_collect, .n_params = 5},
+    {.name = "batch_norm_transform_input_kernel", .bind = bind_transform, .run = run_transform, .n_params = 7},
     {.name = "ComputeFusedParamsCUDAKernel", .bind = bind_norm, .run = run_fused_params, .n_params = 9},
     {0},
 };

@@ -30,23 +30,51 @@ static double image_at(const struct image *image, int64_t h, int64_t w)
     return element_f64(image->type, image->data, h * image->stride_h + w * image->stride_w);
 }
 
-/* The largest value of a window and its place; NaN wins. Floats are read in place: that is most of a network's pooling.
- */
+/* The largest value of a window and its place; NaN wins. */
 static double window_max(const struct image *image, struct window h, struct window w, int64_t *ret_index)
 {
     double most = -INFINITY;
     *ret_index = h.start * image->width + w.start;
     for (int64_t y = h.start; y < h.end; y += h.step)
         for (int64_t x = w.start; x < w.end; x += w.step) {
-            double value = image->type == TYPE_FLOAT
-                               ? (double)((const float *)image->data)[y * image->stride_h + x * image->stride_w]
-                               : image_at(image, y, x);
+            double value = image_at(image, y, x);
             if (value > most || value != value) {
                 most = value;
                 *ret_index = y * image->width + x;
             }
         }
     return most;
+}
+
+/* The same for floats in place: that is most of a network's pooling. */
+static double window_max_float(const struct image *image, struct window h, struct window w, int64_t *ret_index)
+{
+    const float *data = (const float *)image->data;
+    float most = -INFINITY;
+    int64_t index = h.start * image->width + w.start;
+    for (int64_t y = h.start; y < h.end; y += h.step) {
+        const float *row = data + y * image->stride_h;
+        for (int64_t x = w.start; x < w.end; x += w.step) {
+            float value = row[x * image->stride_w];
+            bool take = value > most || value != value;
+            most = take ? value : most;
+            index = take ? y * image->width + x : index;
+        }
+    }
+    *ret_index = index;
+    return (double)most;
+}
+
+static void max_pool_put(const struct image *image, struct window h, struct window w, uint8_t *y, uint8_t *indices,
+                         int64_t i)
+{
+    int64_t index;
+    double most = image->type == TYPE_FLOAT ? window_max_float(image, h, w, &index) : window_max(image, h, w, &index);
+    if (image->type == TYPE_FLOAT)
+        ((float *)y)[i] = (float)most;
+    else
+        element_put_f64(image->type, y, i, most);
+    ((int64_t *)indices)[i] = index;
 }
 
 /* (n, x, C, H, W, pooled h, w, kernel h, w, stride h, w, pad h, w, dilation h, w, y, indices) */
@@ -58,13 +86,11 @@ static int run_max_nchw(const struct kernel_body *body, const struct kernel_laun
     enum type type = body->types[0];
     uint8_t *y = param_pointer(launch, 15), *indices = param_pointer(launch, 16);
     for (int64_t i = 0; i < n; i++) {
-        int64_t w = i % p[6], h = i / p[6] % p[5], plane = i / p[6] / p[5], index;
+        int64_t w = i % p[6], h = i / p[6] % p[5], plane = i / p[6] / p[5];
         struct image image = {
             type, param_pointer(launch, 1) + plane * p[3] * p[4] * (int64_t)type_bytes(type), p[3], p[4], p[4], 1};
-        double most = window_max(&image, window_at(h, p[9], p[11], p[7], p[13], p[3]),
-                                 window_at(w, p[10], p[12], p[8], p[14], p[4]), &index);
-        element_put_f64(type, y, i, most);
-        element_put_i64(TYPE_I64, indices, i, index);
+        max_pool_put(&image, window_at(h, p[9], p[11], p[7], p[13], p[3]),
+                     window_at(w, p[10], p[12], p[8], p[14], p[4]), y, indices, i);
     }
     return 0;
 }
@@ -73,7 +99,7 @@ static int run_max_nchw(const struct kernel_body *body, const struct kernel_laun
  * indices) */
 static int run_max_nhwc(const struct kernel_body *body, const struct kernel_launch *launch)
 {
-    int64_t p[19], index;
+    int64_t p[19];
     for (uint32_t k = 1; k < 19; k++)
         p[k] = param_integer(launch, k);
     enum type type = body->types[0];
@@ -83,10 +109,8 @@ static int run_max_nhwc(const struct kernel_body *body, const struct kernel_laun
         struct image image = {type,  param_pointer(launch, 0) + (n * p[15] + c * p[16]) * (int64_t)type_bytes(type),
                               p[3],  p[4],
                               p[17], p[18]};
-        double most = window_max(&image, window_at(h, p[9], p[11], p[7], p[13], p[3]),
-                                 window_at(w, p[10], p[12], p[8], p[14], p[4]), &index);
-        element_put_f64(type, y, i, most);
-        element_put_i64(TYPE_I64, indices, i, index);
+        max_pool_put(&image, window_at(h, p[9], p[11], p[7], p[13], p[3]),
+                     window_at(w, p[10], p[12], p[8], p[14], p[4]), y, indices, i);
     }
     return 0;
 }
@@ -141,6 +165,27 @@ static int run_adaptive_average(const struct kernel_body *body, const struct ker
             for (int64_t x = w0; x < w1; x++)
                 sum += image_at(&image, y, x);
         element_put_f64(type, param_pointer(launch, 1), i, sum / (double)((h1 - h0) * (w1 - w0)));
+    }
+    return 0;
+}
+
+/* (x, y, indices, H, W, out H, out W, stride of a plane, of h, of w): grid.x planes */
+static int run_adaptive_max(const struct kernel_body *body, const struct kernel_launch *launch)
+{
+    int64_t height = param_integer(launch, 3), width = param_integer(launch, 4), out_h = param_integer(launch, 5),
+            out_w = param_integer(launch, 6);
+    enum type type = body->types[0];
+    for (int64_t i = 0; i < (int64_t)launch->grid[0] * out_h * out_w; i++) {
+        int64_t w = i % out_w, h = i / out_w % out_h, plane = i / out_w / out_h;
+        struct image image = {type,
+                              param_pointer(launch, 0) + plane * param_integer(launch, 7) * (int64_t)type_bytes(type),
+                              height,
+                              width,
+                              param_integer(launch, 8),
+                              param_integer(launch, 9)};
+        struct window rows = {h * height / out_h, ((h + 1) * height + out_h - 1) / out_h, 1},
+                      columns = {w * width / out_w, ((w + 1) * width + out_w - 1) / out_w, 1};
+        max_pool_put(&image, rows, columns, param_pointer(launch, 1), param_pointer(launch, 2), i);
     }
     return 0;
 }
@@ -264,6 +309,7 @@ const struct family families_pool[] = {
     {.name = "max_pool_forward_nhwc", .run = run_max_nhwc, .n_params = 23},
     {.name = "avg_pool2d_out_cuda_frame", .run = run_average_nchw, .n_params = 17},
     {.name = "adaptive_average_pool", .run = run_adaptive_average, .n_params = 9},
+    {.name = "adaptivemaxpool", .run = run_adaptive_max, .n_params = 10},
     {.name = "upsample_bilinear2d_out_frame", .run = run_bilinear, .n_params = 6},
     {.name = "upsample_nearest2d_out_frame", .bind = bind_nearest, .run = run_nearest, .n_params = 9},
     {.name = "conv_depthwise2d_forward_kernel", .bind = bind_depthwise, .run = run_depthwise, .n_params = 20},

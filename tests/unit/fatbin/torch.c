@@ -61,7 +61,7 @@ static void every_fatbin(void **state)
     const uint8_t *image = mmap(NULL, (size_t)stat.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
     close(fd);
     assert_ptr_not_equal(image, MAP_FAILED);
-    size_t n, fatbins = 0, kernels = 0, with_params = 0;
+    size_t n = 0, fatbins = 0, kernels = 0, with_params = 0;
     const uint8_t *at = section_find(image, ".nv_fatbin", &n);
     assert_non_null(at);
     for (const uint8_t *end = at + n; end - at >= 16;) {
