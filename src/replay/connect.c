@@ -103,6 +103,7 @@ static bool open_session(struct rrto_process *process, const struct rrto_conn *c
         .predict = !rrto_config_disabled("predict"),
         .patch = !rrto_config_disabled("patch"),
         .early = !rrto_config_disabled("early"),
+        .push = !rrto_config_disabled("push"),
         .lazysync = rrto_config_enabled("lazysync"),
         .flusher = true,
         .log_bytes = log_bytes,

@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+enum { STARVED_NS = 500000 }; /* not worth another frame */
+
 /* What is decided about one op before it is encoded. */
 struct decision {
     const struct rrto_op_info *info;
@@ -15,6 +17,7 @@ struct decision {
     bool memo;    /* its answer is to be remembered */
     bool result;  /* its wait is a result wait: the application is blocked on a D2H */
     uint64_t key;
+    uint64_t source; /* as which op of the log it was encoded; RRTO_RECORD_NO_SOURCE: literally */
 };
 
 static void set_pending(struct rrto_session *session)
@@ -31,7 +34,7 @@ static void adapt_tau(struct rrto_session *session, uint64_t held_ns)
 {
     uint64_t tau = session->tau_ns;
     uint64_t starved_ns = (uint64_t)__atomic_load_n(&session->receiver.starved_us, __ATOMIC_RELAXED) * 1000;
-    if (held_ns > tau / 2 && starved_ns > tau / 2)
+    if (held_ns > tau / 2 && starved_ns > tau / 2 && starved_ns > STARVED_NS)
         tau /= 2;
     else
         tau += tau / 4;
@@ -85,10 +88,29 @@ static uint64_t predict(struct rrto_session *session, unsigned lane, const uint8
     uint64_t source = rrto_seq_push(session->seq, lane, token, log->oldest);
     if (source != RRTO_SEQ_NONE && session->options.deviate &&
         ++session->n_predictions % session->options.deviate == 0) {
-        session->counters->deviations++;
-        return RRTO_RECORD_NO_SOURCE;
+        session->n_dropped++;
+        source = RRTO_RECORD_NO_SOURCE;
     }
+    session->counters->deviations = session->n_dropped + rrto_seq_deviations(session->seq);
     return source;
+}
+
+/* Brings one sequence of the report up to date; it takes the place of one that was repeated less often. */
+static void report_sequence(struct rrto_counters *counters, const struct rrto_seq_sequence *row)
+{
+    struct rrto_counters_sequence *to = &counters->sequences[0];
+    for (unsigned i = 0; i < RRTO_COUNTERS_N_SEQUENCES; i++) {
+        struct rrto_counters_sequence *at = &counters->sequences[i];
+        if (at->id == row->id) {
+            to = at;
+            break;
+        }
+        if (to->id &&
+            (!at->id || at->hits < to->hits || (at->hits == to->hits && at->first_inference < to->first_inference)))
+            to = at;
+    }
+    if (!to->id || to->id == row->id || to->hits <= row->hits)
+        *to = (struct rrto_counters_sequence){row->id, row->ops, row->first_inference, row->hits, row->deviations};
 }
 
 /* Between two inferences: the counters and the search learn of it, the report's rows are brought up to date. */
@@ -97,12 +119,8 @@ static void next_inference(struct rrto_session *session)
     struct rrto_counters *counters = session->counters;
     if (!rrto_counters_next_inference(counters, session->options.now_ns()) || !session->seq)
         return;
-    (void)rrto_seq_boundary(session->seq);
-    const struct rrto_seq_sequence *rows = rrto_seq_sequences(session->seq);
-    _Static_assert((int)RRTO_SEQ_SEQUENCES == (int)RRTO_COUNTERS_N_SEQUENCES, "one row for each");
-    for (unsigned i = 0; i < RRTO_SEQ_SEQUENCES; i++)
-        counters->sequences[i] = (struct rrto_counters_sequence){rows[i].id, rows[i].ops, rows[i].first_inference,
-                                                                 rows[i].hits, rows[i].deviations};
+    const struct rrto_seq_sequence *row = rrto_seq_boundary(session->seq);
+    report_sequence(counters, row);
 }
 
 static void count(struct rrto_counters *counters, enum rrto_record_how how, size_t changed)
@@ -130,7 +148,7 @@ static void trace(struct rrto_session *session, const struct rrto_session_caller
 
 /* Encodes the op, and its payload, into what is pending; registers who waits for what. With the issue lock. False:
  * lost. */
-static bool append(struct rrto_session *session, struct rrto_session_caller *caller, const struct decision *decision,
+static bool append(struct rrto_session *session, struct rrto_session_caller *caller, struct decision *decision,
                    const uint8_t *op, size_t n, const struct rrto_issue_extra *extra, struct rrto_waiter *waiter)
 {
     const struct rrto_optable *table = session->options.table;
@@ -154,6 +172,7 @@ static bool append(struct rrto_session *session, struct rrto_session_caller *cal
     unsigned flags = (decision->wait ? RRTO_RECORD_WAIT : 0u) | (up ? RRTO_RECORD_PAYLOAD : 0u);
     size_t changed = 0;
     enum rrto_record_how how = rrto_record_encode(&session->encoder, source, op, n, flags, &changed);
+    decision->source = how == RRTO_RECORD_AS_LITERAL ? RRTO_RECORD_NO_SOURCE : source;
     count(session->counters, how, changed);
     session->n_pending_literals += how == RRTO_RECORD_AS_LITERAL;
     rrto_tracker_issued(&session->tracker, table, info, op, n, position, decision->wait);
@@ -175,19 +194,84 @@ static bool append(struct rrto_session *session, struct rrto_session_caller *cal
     return true;
 }
 
+/* Those who wait for copies that were made ahead. */
+struct ahead {
+    struct rrto_waiter waiters[RRTO_AHEAD_ROWS];
+    unsigned n;
+};
+
+/* The op that was just appended is a copy out that the application waits for, as predicted. Issues the copies out that
+ * come right behind it in the sequence, too. With one stream only: on several, the application may see by a query,
+ * which is no op, that another stream has written what such a copy would read. With the issue lock. */
+static void guess(struct rrto_session *session, struct rrto_session_caller *caller, const struct decision *first,
+                  struct ahead *ahead)
+{
+    const struct rrto_log *log = &session->encoder.log;
+    if (!session->push || !session->tracker.one_stream || !rrto_ahead_may_guess(&session->ahead))
+        return;
+    rrto_ahead_discard(&session->ahead);
+    for (uint64_t source = first->source; source != RRTO_RECORD_NO_SOURCE && ahead->n < RRTO_AHEAD_ROWS;) {
+        size_t n;
+        const uint8_t *op = rrto_log_get(log, source + 1, &n);
+        struct decision next = {.info = op ? session->options.table->info(rrto_optable_number(op)) : NULL,
+                                .wait = true};
+        if (!next.info || !(next.info->flags & RRTO_OP_DOWN) ||
+            rrto_seq_expected(session->seq, caller->lane) != source + 1)
+            break;
+        struct rrto_ahead_row *row = rrto_ahead_add(&session->ahead, op, n, rrto_optable_payload(next.info, op, n));
+        if (!row)
+            break;
+        struct rrto_issue_extra extra = {.down = row->data, .ret_position = &row->position};
+        ahead->waiters[ahead->n] = (struct rrto_waiter){.reply = NULL};
+        if (!append(session, caller, &next, row->op, n, &extra, &ahead->waiters[ahead->n])) {
+            session->ahead.n--;
+            break;
+        }
+        ahead->n++;
+        source = next.source;
+    }
+    session->ahead.in_flight = ahead->n > 0;
+    session->ahead.head = log->head;
+}
+
+/* Whether this very op was made ahead: then its bytes are here. With the issue lock. */
+static bool made_ahead(struct rrto_session *session, const uint8_t *op, size_t n, const struct rrto_issue_extra *extra)
+{
+    const struct rrto_ahead_row *row = rrto_ahead_take(&session->ahead, op, n, session->encoder.log.head);
+    if (!row) {
+        rrto_ahead_discard(&session->ahead);
+        return false;
+    }
+    if (extra && extra->down)
+        memcpy(extra->down, row->data, row->n_data);
+    if (extra && extra->ret_position)
+        *extra->ret_position = row->position;
+    rrto_counters_result(session->counters, session->options.now_ns());
+    return true;
+}
+
 /* Waits for the reply. Without the issue lock. */
 static int32_t await(struct rrto_session *session, struct rrto_session_caller *caller, const struct decision *decision,
-                     struct rrto_waiter *waiter, const uint8_t *op, size_t n, uint64_t held_ns)
+                     struct rrto_waiter *waiter, struct ahead *ahead, const uint8_t *op, size_t n, uint64_t start,
+                     uint64_t held_ns)
 {
     struct rrto_counters *counters = session->counters;
-    uint64_t start = session->options.now_ns();
     caller->round_trips++;
     __atomic_fetch_add(&counters->round_trips, 1, __ATOMIC_RELAXED);
     int lost = rrto_receiver_wait(&session->receiver, waiter);
+    bool arrived = lost == RRTO_OK;
+    for (unsigned i = 0; i < ahead->n; i++) /* all of them: the rows are written until then */
+        arrived = rrto_receiver_wait(&session->receiver, &ahead->waiters[i]) == RRTO_OK &&
+                  ahead->waiters[i].status == 0 && arrived;
     uint64_t now = session->options.now_ns();
     __atomic_fetch_add(&counters->blocked_ns, now - start, __ATOMIC_RELAXED);
 
     pthread_mutex_lock(&session->lock);
+    if (ahead->n > 0) {
+        session->ahead.in_flight = false;
+        if (!arrived || session->encoder.log.head != session->ahead.head)
+            rrto_ahead_discard(&session->ahead);
+    }
     counters->updated_ns = now;
     adapt_tau(session, held_ns);
     if (lost == RRTO_OK) {
@@ -239,6 +323,10 @@ int32_t rrto_session_issue(struct rrto_session *session, struct rrto_session_cal
         pthread_mutex_unlock(&session->lock);
         return 0;
     }
+    if (made_ahead(session, bytes, n_bytes, extra)) {
+        pthread_mutex_unlock(&session->lock);
+        return 0;
+    }
     decide(session, bytes, n_bytes, extra, &decision);
     /* a remembered answer has its reply fields even where this caller does not want them */
     struct rrto_buf fields, *reply = extra ? extra->reply : NULL;
@@ -247,10 +335,12 @@ int32_t rrto_session_issue(struct rrto_session *session, struct rrto_session_cal
         reply = &fields;
     }
     struct rrto_waiter waiter = {.reply = reply};
+    struct ahead ahead = {.n = 0};
     bool ok = append(session, caller, &decision, bytes, n_bytes, extra, &waiter);
-    uint64_t held_ns = 0;
-    if (ok && decision.wait && session->pending_since_ns)
-        held_ns = session->options.now_ns() - session->pending_since_ns;
+    if (ok && decision.wait && decision.info->flags & RRTO_OP_DOWN)
+        guess(session, caller, &decision, &ahead);
+    uint64_t start = decision.wait ? session->options.now_ns() : 0;
+    uint64_t held_ns = decision.wait && session->pending_since_ns ? start - session->pending_since_ns : 0;
     if (ok && (decision.wait || session->n_pending_literals >= RRTO_SESSION_PENDING_LITERALS ||
                session->encoder.out.size >= session->options.chunk_bytes))
         rrto_session_flush_locked(session);
@@ -260,7 +350,7 @@ int32_t rrto_session_issue(struct rrto_session *session, struct rrto_session_cal
     if (!ok)
         status = RRTO_LOST;
     else if (decision.wait)
-        status = await(session, caller, &decision, &waiter, bytes, n_bytes, held_ns);
+        status = await(session, caller, &decision, &waiter, &ahead, bytes, n_bytes, start, held_ns);
     if (reply == &fields)
         rrto_buf_fini(&fields);
     return status;

@@ -20,6 +20,7 @@ int rrto_session_init(struct rrto_session *session, const struct rrto_conn *conn
     session->memo = mode->memo && options->memo;
     session->predict = mode->predict && options->predict;
     session->early = options->early;
+    session->push = session->predict && options->push;
     session->lazysync = session->elide && options->lazysync;
     session->tau_ns = RRTO_SESSION_TAU_MAX_NS;
     for (size_t i = 0; i < sizeof session->polls / sizeof session->polls[0]; i++)
@@ -63,6 +64,7 @@ void rrto_session_fini(struct rrto_session *session, int timeout_ms)
     rrto_receiver_fini(&session->receiver);
     session->seq = rrto_seq_destroy(session->seq);
     rrto_tracker_fini(&session->tracker);
+    rrto_ahead_fini(&session->ahead);
     rrto_memo_fini(&session->answers);
     rrto_record_encoder_fini(&session->encoder);
     pthread_mutex_destroy(&session->lock);

@@ -5,6 +5,7 @@
 #ifndef RRTO_REPLAY_SESSION_H
 #define RRTO_REPLAY_SESSION_H
 
+#include "replay/ahead.h"
 #include "replay/issue.h"
 #include "replay/memo.h"
 #include "replay/mode.h"
@@ -29,7 +30,7 @@ struct rrto_trace; /* trace.h */
 struct rrto_session_options {
     const struct rrto_mode *mode;
     const struct rrto_optable *table;
-    bool elide, memo, predict, patch, early; /* and-ed with the mode's */
+    bool elide, memo, predict, patch, early, push; /* and-ed with the mode's */
     bool lazysync;
     bool flusher; /* with the thread that flushes by time; without it only tests */
     uint64_t log_bytes, chunk_bytes, deviate;
@@ -40,7 +41,7 @@ struct rrto_session_options {
 
 struct rrto_session {
     struct rrto_session_options options;
-    bool elide, memo, predict, early, lazysync;
+    bool elide, memo, predict, early, push, lazysync;
     struct rrto_conn conn;
     struct rrto_sender sender;
     struct rrto_receiver receiver;
@@ -51,8 +52,9 @@ struct rrto_session {
     struct rrto_seq *seq; /* NULL without prediction */
     struct rrto_tracker tracker;
     struct rrto_memo answers;
-    uint64_t lanes_used;    /* bit set */
-    uint64_t n_predictions; /* for options.deviate */
+    uint64_t lanes_used; /* bit set */
+    struct rrto_ahead ahead;
+    uint64_t n_predictions, n_dropped; /* for options.deviate */
     uint64_t n_pending_literals;
     bool frame_open; /* bytes of the present frame have left */
     /* pending_since_ns: the first op that has not been flushed; 0: none. tau_ns: how long it may wait. Atomics: the

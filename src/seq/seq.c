@@ -209,6 +209,9 @@ uint64_t rrto_seq_push(struct rrto_seq *seq, unsigned lane_number, uint64_t toke
     bool matched = kept(seq, source, oldest) && rrto_seq_token(seq, source) == token;
     if (!matched)
         source = search(seq, lane, found, token, oldest);
+    else if (position == seq->start && kept(seq, found[0], oldest) && found[0] > source &&
+             rrto_seq_token(seq, found[0]) == token)
+        source = found[0]; /* between two inferences: rather the latest past than one with old detours ahead */
     judge(seq, lane, source, matched);
 
     lane->tokens[lane->at % MAX_CONTEXT] = mixed;

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { RRTO_SEQ_LANES = 64, RRTO_SEQ_SEQUENCES = 16 };
+enum { RRTO_SEQ_LANES = 64, RRTO_SEQ_SEQUENCES = 128 };
 #define RRTO_SEQ_NONE UINT64_MAX
 
 struct rrto_seq; /* opaque */

@@ -81,7 +81,7 @@ struct rrto_reply_head {
     int32_t status;      /* of the op at position: the vendor's, or < 0 an rrto_status */
     uint8_t library;
     uint8_t flags;       /* 0 */
-    uint32_t starved_us; /* how long the executor waited for ops since the last reply */
+    uint32_t starved_us; /* how long the executor waited inside open frames since the last reply */
 };
 void rrto_reply_head_encode(uint8_t out[RRTO_REPLY_HEAD_BYTES], const struct rrto_reply_head *head);
 int rrto_reply_head_decode(const uint8_t in[RRTO_REPLY_HEAD_BYTES], struct rrto_reply_head *ret_head);

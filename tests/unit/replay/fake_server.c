@@ -111,7 +111,8 @@ static int on_op(void *arg, const struct rrto_record_op *op)
     }
     server->ops = realloc(server->ops, (server->n_ops + 1) * sizeof *server->ops);
     struct fake_received *received = &server->ops[server->n_ops++];
-    *received = (struct fake_received){.number = number, .n = op->n_bytes, .wait = op->wait, .predicted = op->predicted};
+    *received =
+        (struct fake_received){.number = number, .n = op->n_bytes, .wait = op->wait, .predicted = op->predicted};
     memcpy(received->bytes, op->bytes, op->n_bytes < 64 ? op->n_bytes : 64);
     for (uint64_t i = 0; i < op->n_payload; i++)
         received->payload_sum = received->payload_sum * 31 + ((const uint8_t *)op->payload)[i];
@@ -136,8 +137,7 @@ static void on_end(void *arg)
 static void await_release(struct fake_server *server)
 {
     char byte;
-    while (read(server->release[0], &byte, 1) != 1) {
-    }
+    while (read(server->release[0], &byte, 1) != 1) {}
 }
 
 static void *serve(void *arg)

@@ -8,15 +8,15 @@
 #include "replay/session.h"
 
 enum fake_op {
-    FAKE_WORK = 1,       /* u32 stream, u32 kernel, 32 bytes of arguments */
-    FAKE_H2D,            /* u64 bytes, u32 stream */
-    FAKE_D2H,            /* u64 bytes, u32 stream */
-    FAKE_SYNC,           /* u32 stream */
-    FAKE_QUESTION,       /* u64: memo */
-    FAKE_CHECKED,        /* u64 key, u64 other */
+    FAKE_WORK = 1, /* u32 stream, u32 kernel, 32 bytes of arguments */
+    FAKE_H2D,      /* u64 bytes, u32 stream */
+    FAKE_D2H,      /* u64 bytes, u32 stream */
+    FAKE_SYNC,     /* u32 stream */
+    FAKE_QUESTION, /* u64: memo */
+    FAKE_CHECKED,  /* u64 key, u64 other */
     FAKE_DEVICE_SYNC,
-    FAKE_STREAM_CREATE,  /* u32 */
-    FAKE_HIDDEN,         /* u32 stream: infallible, invisible */
+    FAKE_STREAM_CREATE, /* u32 */
+    FAKE_HIDDEN,        /* u32 stream: infallible, invisible */
     FAKE_N
 };
 const struct rrto_optable *fake_optable(void);
@@ -32,20 +32,20 @@ struct fake_received {
 };
 
 struct fake_server {
-    int fd;              /* the client's end */
+    int fd; /* the client's end */
     pthread_t thread;
     struct rrto_conn conn;
     struct rrto_record_decoder *decoder;
     /* behaviour, set before fake_start */
-    uint64_t fail_at;    /* ERROR instead of executing this position; UINT64_MAX: never */
-    uint64_t close_at;   /* close instead */
+    uint64_t fail_at;  /* ERROR instead of executing this position; UINT64_MAX: never */
+    uint64_t close_at; /* close instead */
     int32_t checked_status;
     bool hold;           /* subscriptions are answered when fake_release is called only */
     uint32_t read_delay; /* do not read until fake_release: the client's way out fills up */
     /* results; the test looks after fake_stop */
     struct fake_received *ops;
     size_t n_ops, n_subscriptions, n_frames, n_chunks;
-    int status;          /* of the decoder */
+    int status; /* of the decoder */
     bool ended;
     uint64_t hash;
     /* a byte in releases one held thing */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Records: what the encoder is given is what the decoder gives, however the stream is cut and however wrong the predictions are; what is
- * malformed is refused. */
+/* Records: what the encoder is given is what the decoder gives, however the stream is cut and however wrong the
+ * predictions are; what is malformed is refused. */
 #include "../test.h"
 
 #include "base/status.h"
@@ -201,8 +201,8 @@ static void test_every_cut(void **state)
     rrto_buf_fini(&stream);
 }
 
-/* Any damage is refused or, where the audit hash does not cover it yet, noticed at the next hash; nothing is read or written out of bounds (the
- * sanitizers look). */
+/* Any damage is refused or, where the audit hash does not cover it yet, noticed at the next hash; nothing is read or
+ * written out of bounds (the sanitizers look). */
 static void test_damage(void **state)
 {
     (void)state;
@@ -252,29 +252,30 @@ static void test_malformed(void **state)
     (void)state;
     check_content = false;
     assert_int_equal(FEED(1, 1, 1), RRTO_OK);
-    assert_int_equal(FEED(1, 9, 1), RRTO_OK);                             /* its own ops may be its source */
-    assert_int_equal(FEED(3), RRTO_PROTOCOL);                             /* no such kind */
-    assert_int_equal(FEED(0x40, 8), RRTO_PROTOCOL);                       /* unknown flags */
-    assert_int_equal(FEED(16, 8), RRTO_PROTOCOL);                         /* a patched literal */
-    assert_int_equal(FEED(2 | 4), RRTO_PROTOCOL);                         /* END wants nothing */
-    assert_int_equal(FEED(0, 7), RRTO_TOO_LARGE);                         /* shorter than a header */
-    assert_int_equal(FEED(0, 0x81, 0x80, 0x40), RRTO_TOO_LARGE);          /* over 1 MiB */
-    assert_int_equal(FEED(1, 0), RRTO_TOO_LARGE);                         /* no ops */
-    assert_int_equal(FEED(1, 1, 2), RRTO_PROTOCOL);                       /* before the first op */
-    assert_int_equal(FEED(1, 1, 0), RRTO_PROTOCOL);                       /* goes on where nothing was */
-    assert_int_equal(FEED(0, 0x88, 0), RRTO_PROTOCOL);                    /* a varint that is not the shortest */
+    assert_int_equal(FEED(1, 9, 1), RRTO_OK);                    /* its own ops may be its source */
+    assert_int_equal(FEED(3), RRTO_PROTOCOL);                    /* no such kind */
+    assert_int_equal(FEED(0x40, 8), RRTO_PROTOCOL);              /* unknown flags */
+    assert_int_equal(FEED(16, 8), RRTO_PROTOCOL);                /* a patched literal */
+    assert_int_equal(FEED(2 | 4), RRTO_PROTOCOL);                /* END wants nothing */
+    assert_int_equal(FEED(0, 7), RRTO_TOO_LARGE);                /* shorter than a header */
+    assert_int_equal(FEED(0, 0x81, 0x80, 0x40), RRTO_TOO_LARGE); /* over 1 MiB */
+    assert_int_equal(FEED(1, 0), RRTO_TOO_LARGE);                /* no ops */
+    assert_int_equal(FEED(1, 1, 2), RRTO_PROTOCOL);              /* before the first op */
+    assert_int_equal(FEED(1, 1, 0), RRTO_PROTOCOL);              /* goes on where nothing was */
+    assert_int_equal(FEED(0, 0x88, 0), RRTO_PROTOCOL);           /* a varint that is not the shortest */
     assert_int_equal(FEED(0, 255, 255, 255, 255, 255, 255, 255, 255, 255, 2), RRTO_PROTOCOL); /* over 64 bits */
-    assert_int_equal(FEED(17, 1, 1, 0), RRTO_TOO_LARGE);                  /* patched, without patches */
-    assert_int_equal(FEED(17, 1, 1, 3, 0, 7, 9), RRTO_OK);                /* the last byte becomes 9 */
-    assert_int_equal(FEED(17, 1, 1, 3, 0, 8, 9), RRTO_PROTOCOL);          /* behind the op */
-    assert_int_equal(FEED(17, 1, 1, 3, 0x10, 7, 9), RRTO_PROTOCOL);       /* two bytes of one */
-    assert_int_equal(FEED(17, 1, 1, 3, 1, 0, 9), RRTO_PROTOCOL);          /* an op behind the record */
+    assert_int_equal(FEED(17, 1, 1, 0), RRTO_TOO_LARGE);            /* patched, without patches */
+    assert_int_equal(FEED(17, 1, 1, 3, 0, 7, 9), RRTO_OK);          /* the last byte becomes 9 */
+    assert_int_equal(FEED(17, 1, 1, 3, 0, 8, 9), RRTO_PROTOCOL);    /* behind the op */
+    assert_int_equal(FEED(17, 1, 1, 3, 0x10, 7, 9), RRTO_PROTOCOL); /* two bytes of one */
+    assert_int_equal(FEED(17, 1, 1, 3, 1, 0, 9), RRTO_PROTOCOL);    /* an op behind the record */
     assert_int_equal(FEED(17, 2, 1, 3, 1, 0, 9), RRTO_OK);
     assert_int_equal(FEED(33, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0), RRTO_MISMATCH);
     assert_int_equal(FEED(2), RRTO_OK);
 }
 
-/* The bar of DESIGN section 9 for a stream like ResNet-18's: 72 ops, about 50 changed bytes in 18 of them, an input of its own frame. */
+/* The bar of DESIGN section 9 for a stream like ResNet-18's: 72 ops, about 50 changed bytes in 18 of them, an input of
+ * its own frame. */
 static void test_bar(void **state)
 {
     (void)state;
