@@ -28,8 +28,8 @@ def site_packages():
 
 def symbol_list():
     lists = sorted(SYMBOLS.glob("*torch*.tsv"))
-    version = next(site_packages().glob("torch-*.dist-info")).name.split("-")[1]
-    named = [path for path in lists if version.split("+")[0] in path.name]
+    version = next(site_packages().glob("torch-*.dist-info")).name.removesuffix(".dist-info").split("-")[1].split("+")[0]
+    named = [path for path in lists if version in path.name]
     if not named:
         raise Skip(f"no list of the symbols of torch {version} in {SYMBOLS}")
     return named[0]
