@@ -6,6 +6,24 @@
 #include "gen/issue_ops.h"
 #include "replay/issue.h"
 
+#include <pthread.h>
+
+/* An event's stream and position are read and written together. */
+static pthread_mutex_t record_lock = PTHREAD_MUTEX_INITIALIZER;
+
+struct record {
+    uint32_t stream;
+    uint64_t position;
+};
+
+static bool last_record(const struct rrto_object *object, struct record *ret_record)
+{
+    pthread_mutex_lock(&record_lock);
+    *ret_record = (struct record){object->event.stream, object->event.position};
+    pthread_mutex_unlock(&record_lock);
+    return ret_record->position != RRTO_EVENT_UNRECORDED;
+}
+
 bool rrto_event_id(const void *handle, uint32_t *ret_id)
 {
     const struct rrto_object *object = rrto_object_check(handle, RRTO_OBJECT_EVENT);
@@ -24,6 +42,7 @@ int32_t rrto_event_create(uint32_t flags, void **ret_handle)
     if (!object)
         return RRTO_CUDA_NO_MEMORY;
     object->event.flags = flags;
+    object->event.position = RRTO_EVENT_UNRECORDED;
     struct rrto_args_event_create args = {.event = object->id, .flags = flags};
     int32_t result = rrto_cuda_issued(rrto_issue_event_create(&args, NULL));
     if (result)
@@ -56,34 +75,43 @@ int32_t rrto_event_record(void *handle, const void *stream, uint32_t flags)
     int32_t result = rrto_cuda_issued(rrto_issue_event_record(&args, &extra));
     if (result)
         return result;
-    __atomic_store_n(&object->event.position, position, __ATOMIC_RELAXED);
-    __atomic_store_n(&object->event.recorded, 1, __ATOMIC_RELEASE);
+    pthread_mutex_lock(&record_lock);
+    object->event.position = position;
+    object->event.stream = args.stream;
+    pthread_mutex_unlock(&record_lock);
     return RRTO_CUDA_SUCCESS;
 }
 
 int32_t rrto_event_synchronize(const void *handle)
 {
+    struct record record;
     const struct rrto_object *object = rrto_object_check(handle, RRTO_OBJECT_EVENT);
     if (!object)
         return RRTO_CUDA_INVALID_HANDLE;
-    if (!__atomic_load_n(&object->event.recorded, __ATOMIC_ACQUIRE))
+    if (!last_record(object, &record))
         return RRTO_CUDA_SUCCESS;
     struct rrto_args_event_synchronize args = {.event = object->id};
-    return rrto_cuda_issued(rrto_issue_event_synchronize(&args, NULL));
+    int32_t result = rrto_cuda_issued(rrto_issue_event_synchronize(&args, NULL));
+    if (!result)
+        rrto_stream_finished(record.stream, record.position);
+    return result;
 }
 
 int32_t rrto_event_query(const void *handle)
 {
+    struct record record;
     const struct rrto_object *object = rrto_object_check(handle, RRTO_OBJECT_EVENT);
     if (!object)
         return RRTO_CUDA_INVALID_HANDLE;
     int32_t sticky = rrto_cuda_sticky();
     if (sticky)
         return sticky;
-    if (!__atomic_load_n(&object->event.recorded, __ATOMIC_ACQUIRE))
+    if (!last_record(object, &record) || rrto_stream_is_finished(record.stream, record.position))
         return RRTO_CUDA_SUCCESS;
-    if (rrto_issue_poll(__atomic_load_n(&object->event.position, __ATOMIC_RELAXED)))
+    if (rrto_issue_poll(record.position)) {
+        rrto_stream_finished(record.stream, record.position);
         return RRTO_CUDA_SUCCESS;
+    }
     sticky = rrto_cuda_sticky();
     return sticky ? sticky : RRTO_CUDA_NOT_READY;
 }
@@ -96,8 +124,8 @@ int32_t rrto_event_elapsed(const void *start, const void *end, float *ret_ms)
         return RRTO_CUDA_INVALID_VALUE;
     if (!first || !second || (first->event.flags | second->event.flags) & RRTO_EVENT_DISABLE_TIMING)
         return RRTO_CUDA_INVALID_HANDLE;
-    if (!__atomic_load_n(&first->event.recorded, __ATOMIC_ACQUIRE) ||
-        !__atomic_load_n(&second->event.recorded, __ATOMIC_ACQUIRE))
+    struct record record;
+    if (!last_record(first, &record) || !last_record(second, &record))
         return RRTO_CUDA_INVALID_HANDLE;
     int32_t ready = rrto_event_query(start);
     if (!ready)

@@ -29,8 +29,8 @@ struct rrto_object {
         } stream;
         struct {
             uint32_t flags;
-            uint32_t recorded; /* set before position becomes readable */
-            uint64_t position; /* of its latest record in the log */
+            uint32_t stream;   /* id: where it was recorded last */
+            uint64_t position; /* of that record in the log; RRTO_EVENT_UNRECORDED */
         } event;
         void *data; /* modules, functions, libraries */
     };

@@ -4,6 +4,7 @@
  * meanwhile (docs/limits.md). */
 #include "cuda/stream.h"
 
+#include "base/map.h"
 #include "cuda/error.h"
 #include "cuda/object.h"
 #include "cuda/thread.h"
@@ -23,6 +24,32 @@ static struct {
     uint32_t *ids;
     size_t n, capacity;
 } idle = {.lock = PTHREAD_MUTEX_INITIALIZER, .once = PTHREAD_ONCE_INIT};
+
+/* Per stream and for all of them: positions below this one have been waited for. */
+static struct {
+    pthread_mutex_t lock;
+    struct rrto_map below; /* stream -> position + 1 */
+    uint64_t all;
+} finished = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+void rrto_stream_finished(uint32_t stream, uint64_t position)
+{
+    uint64_t below = 0;
+    pthread_mutex_lock(&finished.lock);
+    if (!rrto_map_get(&finished.below, stream, &below) || below <= position)
+        rrto_map_put(&finished.below, stream, position + 1); /* without memory a query asks the server instead */
+    pthread_mutex_unlock(&finished.lock);
+}
+
+bool rrto_stream_is_finished(uint32_t stream, uint64_t position)
+{
+    uint64_t below = 0;
+    pthread_mutex_lock(&finished.lock);
+    rrto_map_get(&finished.below, stream, &below);
+    bool result = position < below || position < finished.all;
+    pthread_mutex_unlock(&finished.lock);
+    return result;
+}
 
 static void keep_stream(void *value)
 {
@@ -121,7 +148,12 @@ int32_t rrto_stream_synchronize(const void *handle)
     struct rrto_args_stream_synchronize args;
     if (!rrto_stream_id(handle, &args.stream))
         return RRTO_CUDA_INVALID_HANDLE;
-    return rrto_cuda_issued(rrto_issue_stream_synchronize(&args, NULL));
+    uint64_t position;
+    bool any = rrto_issue_stream_position(args.stream, &position);
+    int32_t result = rrto_cuda_issued(rrto_issue_stream_synchronize(&args, NULL));
+    if (!result && any)
+        rrto_stream_finished(args.stream, position);
+    return result;
 }
 
 int32_t rrto_stream_query(const void *handle)
@@ -133,8 +165,12 @@ int32_t rrto_stream_query(const void *handle)
     if (sticky)
         return sticky;
     uint64_t position;
-    if (!rrto_issue_stream_position(args.stream, &position) || rrto_issue_poll(position))
+    if (!rrto_issue_stream_position(args.stream, &position) || rrto_stream_is_finished(args.stream, position))
         return RRTO_CUDA_SUCCESS;
+    if (rrto_issue_poll(position)) {
+        rrto_stream_finished(args.stream, position);
+        return RRTO_CUDA_SUCCESS;
+    }
     sticky = rrto_cuda_sticky();
     return sticky ? sticky : RRTO_CUDA_NOT_READY;
 }
@@ -145,7 +181,7 @@ int32_t rrto_stream_wait_event(const void *handle, const void *event, uint32_t f
     const struct rrto_object *object = rrto_object_check(event, RRTO_OBJECT_EVENT);
     if (!object || !rrto_stream_id(handle, &args.stream))
         return RRTO_CUDA_INVALID_HANDLE;
-    if (!__atomic_load_n(&object->event.recorded, __ATOMIC_ACQUIRE))
+    if (__atomic_load_n(&object->event.position, __ATOMIC_ACQUIRE) == RRTO_EVENT_UNRECORDED)
         return RRTO_CUDA_SUCCESS;
     args.event = object->id;
     return rrto_cuda_issued(rrto_issue_stream_wait_event(&args, NULL));
@@ -178,7 +214,16 @@ int32_t rrto_stream_priority(const void *handle, int32_t *ret_priority)
 int32_t rrto_device_synchronize(void)
 {
     struct rrto_args_device_synchronize args = {0};
-    return rrto_cuda_issued(rrto_issue_device_synchronize(&args, NULL));
+    uint64_t position = 0;
+    struct rrto_issue_extra extra = {.wait = true, .ret_position = &position};
+    int32_t result = rrto_cuda_issued(rrto_issue_device_synchronize(&args, &extra));
+    if (!result) {
+        pthread_mutex_lock(&finished.lock);
+        if (finished.all < position)
+            finished.all = position;
+        pthread_mutex_unlock(&finished.lock);
+    }
+    return result;
 }
 
 struct host_call {

@@ -36,5 +36,11 @@ int32_t rrto_event_synchronize(const void *handle);
 int32_t rrto_event_query(const void *handle);
 int32_t rrto_event_elapsed(const void *start, const void *end, float *ret_ms);
 bool rrto_event_id(const void *handle, uint32_t *ret_id);
+#define RRTO_EVENT_UNRECORDED UINT64_MAX
+
+/* What synchronising has told the application stays true for its later queries: everything on the stream up to and
+ * including position has completed (or was answered locally, which counts as that). */
+void rrto_stream_finished(uint32_t stream, uint64_t position);
+bool rrto_stream_is_finished(uint32_t stream, uint64_t position);
 
 #endif

@@ -29,6 +29,10 @@ void fake_reset(void)
 {
     memset(&fake, 0, sizeof fake);
     make_device();
+    /* Positions go on from test to test, as in a session: what the front ends remember of earlier ones is not about
+     * later ones. */
+    static uint64_t base;
+    fake.base = base += 1000;
 }
 
 const struct fake_op *fake_last(size_t i, uint16_t number)
@@ -79,7 +83,7 @@ int32_t rrto_issue(const uint8_t *bytes, size_t n_bytes, const struct rrto_issue
         if (extra->reply)
             reply(op, extra->reply);
         if (extra->ret_position)
-            *extra->ret_position = fake.n_ops;
+            *extra->ret_position = fake.base + fake.n_ops;
     }
     fake.n_ops++;
     return op->number == fake.fail_number ? fake.fail_status : fake.status;
@@ -96,14 +100,14 @@ struct rrto_buf *rrto_issue_scratch(void)
 
 bool rrto_issue_poll(uint64_t position)
 {
-    return position < fake.completed;
+    return position < fake.base + fake.completed;
 }
 
 bool rrto_issue_stream_position(uint32_t stream, uint64_t *ret_position)
 {
     (void)stream;
     if (fake.n_ops)
-        *ret_position = fake.n_ops - 1;
+        *ret_position = fake.base + fake.n_ops - 1;
     return fake.n_ops != 0;
 }
 

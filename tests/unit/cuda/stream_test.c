@@ -112,6 +112,32 @@ static void events_and_queries(void **state)
     assert_non_null(fake_last(0, RRTO_OP_stream_wait_event));
 }
 
+static void what_synchronising_said_stays_true(void **state)
+{
+    (void)state;
+    cudaStream_t stream;
+    cudaEvent_t first, second, elsewhere;
+    assert_int_equal(rrto_client_cudaStreamCreateWithFlags(&stream, 1), 0);
+    assert_int_equal(rrto_client_cudaEventCreate(&first), 0);
+    assert_int_equal(rrto_client_cudaEventCreate(&second), 0);
+    assert_int_equal(rrto_client_cudaEventCreate(&elsewhere), 0);
+    assert_int_equal(rrto_client_cudaEventRecord(first, stream), 0);
+    assert_int_equal(rrto_client_cudaEventRecord(elsewhere, NULL), 0);
+    assert_int_equal(rrto_client_cudaEventRecord(second, stream), 0);
+    assert_int_equal(rrto_client_cudaEventQuery(first), cudaErrorNotReady);
+    assert_int_equal(rrto_client_cudaEventSynchronize(second), 0);
+    assert_int_equal(rrto_client_cudaEventQuery(second), 0);
+    assert_int_equal(rrto_client_cudaEventQuery(first), 0); /* before it on the same stream */
+    assert_int_equal(rrto_client_cudaEventQuery(elsewhere), cudaErrorNotReady);
+    assert_int_equal(rrto_client_cudaEventRecord(first, stream), 0);
+    assert_int_equal(rrto_client_cudaEventQuery(first), cudaErrorNotReady); /* recorded anew */
+    assert_int_equal(rrto_client_cudaStreamSynchronize(stream), 0);
+    assert_int_equal(rrto_client_cudaEventQuery(first), 0);
+    assert_int_equal(rrto_client_cudaEventQuery(elsewhere), cudaErrorNotReady);
+    assert_int_equal(rrto_client_cudaDeviceSynchronize(), 0);
+    assert_int_equal(rrto_client_cudaEventQuery(elsewhere), 0);
+}
+
 static void count(void *n)
 {
     ++*(int *)n;
@@ -229,6 +255,7 @@ int main(void)
         cmocka_unit_test_setup(handles_die, setup),
         cmocka_unit_test_setup(ids_are_never_reused, setup),
         cmocka_unit_test_setup(events_and_queries, setup),
+        cmocka_unit_test_setup(what_synchronising_said_stays_true, setup),
         cmocka_unit_test_setup(host_functions_run_after_the_stream, setup),
         cmocka_unit_test_setup(last_errors, setup),
         cmocka_unit_test_setup(contexts, setup),
