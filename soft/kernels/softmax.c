@@ -142,6 +142,39 @@ static int run_spatial(const struct kernel_body *body, const struct kernel_launc
     return 0;
 }
 
+/* nll_loss_forward_reduce_cuda_kernel_2d<T, accumulator, I> (output, total weight, input, target, weights, mean, n,
+ * pitch, classes, ignored class) */
+static bool bind_likelihood(struct kernel_body *body, const struct kernel_name *name,
+                            const struct rrto_kernel_image *image)
+{
+    (void)image;
+    body->types[0] = name->n_args > 1 ? part_type(name->args[0]) : TYPE_NONE;
+    body->types[1] = name->n_args > 1 ? part_type(name->args[name->n_args - 1]) : TYPE_NONE;
+    return type_bytes(body->types[0]) && type_bytes(body->types[1]);
+}
+
+static int run_likelihood(const struct kernel_body *body, const struct kernel_launch *launch)
+{
+    enum type type = body->types[0];
+    int64_t n = param_integer(launch, 6), pitch = param_integer(launch, 7), classes = param_integer(launch, 8),
+            ignored = param_integer(launch, 9);
+    const uint8_t *weights = param_pointer(launch, 4);
+    double sum = 0, total = 0;
+    for (int64_t i = 0; i < n; i++) {
+        int64_t target = element_i64(body->types[1], param_pointer(launch, 3), i);
+        if (target == ignored)
+            continue;
+        if (target < 0 || target >= classes)
+            return -1; /* the device would assert */
+        double weight = weights ? element_f64(type, weights, target) : 1;
+        sum -= weight * element_f64(type, param_pointer(launch, 2), i * pitch + target);
+        total += weight;
+    }
+    element_put_f64(type, param_pointer(launch, 1), 0, total);
+    element_put_f64(type, param_pointer(launch, 0), 0, param_integer(launch, 5) ? sum / total : sum);
+    return 0;
+}
+
 const struct family families_softmax[] = {
     {.name = "softmax_warp_forward", .bind = bind_warp, .run = run_warp, .n_params = 8},
     {.name = "cunn_SoftMaxForward", .bind = bind_block, .run = run_block, .n_params = 3},
@@ -149,5 +182,6 @@ const struct family families_softmax[] = {
     {.name = "cunn_SoftMaxForwardReg", .bind = bind_block, .run = run_block, .n_params = 3},
     {.name = "cunn_SoftMaxForwardGmem", .bind = bind_block, .run = run_block, .n_params = 3},
     {.name = "cunn_SpatialSoftMaxForward", .bind = bind_block, .run = run_spatial, .n_params = 5},
+    {.name = "nll_loss_forward_reduce_cuda_kernel_2d", .bind = bind_likelihood, .run = run_likelihood, .n_params = 10},
     {0},
 };

@@ -253,6 +253,17 @@ def names():
     case("attention half", lambda q: F.scaled_dot_product_attention(q, q, q), randn(2, 4, 10, 16).half(), tolerance=5e-3)
     case("einsum", lambda x, y: torch.einsum("bij,bkj->bik", x, y), randn(2, 3, 4), randn(2, 5, 4))
 
+    # random numbers: other generators than the CPU's, so only what must hold for all
+    case("rand", lambda x: _uniform(torch.rand(40000, device=x.device), 0, 1), a)
+    case("uniform", lambda x: _uniform(torch.empty(200, 200, device=x.device).t()[::2].uniform_(-3, 5), -3, 5), a)
+    case("randn", lambda x: _moments(torch.randn(40001, device=x.device), 0, 1), a)
+    case("randn half", lambda x: _moments(torch.randn(40000, device=x.device, dtype=torch.float16).float(), 0, 1), a)
+    case("normal", lambda x: _moments(torch.empty(40000, device=x.device).normal_(3, 2), 3, 2), a)
+    case("bernoulli", lambda x: _moments(torch.empty(40000, device=x.device).bernoulli_(0.25), 0.25, 0.433), a)
+    case("exponential", lambda x: _moments(torch.empty(40000, device=x.device).exponential_(0.5), 2, 2), a)
+    case("randint", lambda x: torch.stack([(n := torch.randint(5, 9, (4000,), device=x.device)).min(), n.max()]), a)
+    case("randint same seed", _same_seed, a)
+
     # loss
     case("mse loss", F.mse_loss, a, b)
     case("cross entropy", F.cross_entropy, randn(6, 9), torch.randint(0, 9, (6,)))
@@ -270,6 +281,22 @@ def _index_put(x, k):
     x = x.clone()
     x[k] = 5.0
     return x
+
+
+def _uniform(x, low, high):
+    middle = (low + high) / 2
+    return torch.stack([x.min() >= low, x.max() < high, (x.mean() - middle).abs() < 0.02 * (high - low)])
+
+
+def _moments(x, mean, deviation):
+    return torch.stack([(x.mean() - mean).abs() < 0.03 * deviation + 0.01, (x.std() - deviation).abs() < 0.03 * deviation])
+
+
+def _same_seed(x):
+    def numbers(seed):
+        torch.manual_seed(seed)
+        return torch.randint(0, 1000000, (50,), device=x.device)
+    return torch.stack([(numbers(3) == numbers(3)).all(), (numbers(3) == numbers(4)).any()])
 
 
 def difference(got, want):
