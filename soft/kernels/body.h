@@ -30,10 +30,14 @@ struct family {
     uint32_t n_params; /* that a launch must have at least */
 };
 
+/* For a step of a chain whose last kernel does all of its work. */
+bool bind_nothing(struct kernel_body *body, const struct kernel_name *name, const struct rrto_kernel_image *image);
+int run_nothing(const struct kernel_body *body, const struct kernel_launch *launch);
+
 /* One table per file, ended by a row without a name. */
 extern const struct family families_elementwise[], families_reduce[], families_softmax[], families_norm[],
-    families_pool[], families_copy[], families_index[], families_sort[], families_attention[], families_examples[],
-    families_random[];
+    families_pool[], families_copy[], families_index[], families_sort[], families_select[], families_attention[],
+    families_examples[], families_random[];
 
 /* The k-th kernel parameter, of type T. */
 #define PARAM(launch, k, T)                                                                                            \

@@ -116,21 +116,6 @@ static int run_top_k(const struct kernel_body *body, const struct kernel_launch 
     return ok ? 0 : -1;
 }
 
-/* The steps before gatherTopK that find the k-th value in several blocks: run_top_k finds it itself, their buffers stay
- * as they are. */
-static int run_nothing(const struct kernel_body *body, const struct kernel_launch *launch)
-{
-    (void)body, (void)launch;
-    return 0;
-}
-
-static bool bind_nothing(struct kernel_body *body, const struct kernel_name *name,
-                         const struct rrto_kernel_image *image)
-{
-    (void)body, (void)name, (void)image;
-    return true;
-}
-
 /* tensor_kernel_scan_innermost_dim<T, op> (to, from, rows, size, ...); _outer_dim<T, index, op> (to, from, outer,
  * inner, size, ...) */
 static bool bind_scan(struct kernel_body *body, const struct kernel_name *name, const struct rrto_kernel_image *image)
@@ -173,6 +158,8 @@ const struct family families_sort[] = {
     {.name = "bitonicSortKVInPlace", .bind = bind_sort, .run = run_sort, .n_params = 6},
     {.name = "warpMergeSortKVInPlace", .bind = bind_sort, .run = run_sort, .n_params = 6},
     {.name = "gatherTopK", .run = run_top_k, .n_params = 11},
+    /* The steps before gatherTopK that find the k-th value in several blocks: run_top_k finds it itself, their buffers
+       stay as they are. */
     {.name = "radixFindKthValues", .bind = bind_nothing, .run = run_nothing},
     {.name = "computeBlockDigitCounts", .bind = bind_nothing, .run = run_nothing},
     {.name = "computeDigitCumSum", .bind = bind_nothing, .run = run_nothing},
