@@ -71,6 +71,10 @@ static void times(void)
     OK(cudaEventRecord(second, NULL));
     OK(cudaEventRecord(untimed, NULL));
     OK(cudaEventSynchronize(untimed));
+    SAY(cudaEventQuery(first)); /* before it on the same stream */
+    OK(cudaEventRecord(untimed, NULL));
+    OK(cudaStreamSynchronize(NULL));
+    SAY(cudaEventQuery(untimed));
     OK(cudaDeviceSynchronize());
     SAY(cudaEventElapsedTime(&ms, first, untimed));
     SAY(cudaEventElapsedTime(&ms, first, second));
