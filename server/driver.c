@@ -40,18 +40,11 @@ static void *open_in(const char *folder, const char *below, const char *soname)
 
 void *rrto_driver_open(const char *soname, const char *folders, char *why, size_t n_why)
 {
-    /* Where Python's nvidia wheels keep their libraries, below site-packages; "" is the folder itself. */
-    static const char *const below[] = {"",
-                                        "/nvidia/cu13/lib",
-                                        "/nvidia/cublas/lib",
-                                        "/nvidia/cudnn/lib",
-                                        "/nvidia/cuda_nvrtc/lib",
-                                        "/nvidia/nvjitlink/lib"};
     char folder[4096];
     const char *at = folders;
     while (rrto_options_next(&at, folder, sizeof folder)) {
-        for (size_t i = 0; i < sizeof below / sizeof *below; i++) {
-            void *library = open_in(folder, below[i], soname);
+        for (const char *const *below = rrto_library_subfolders; *below; below++) {
+            void *library = open_in(folder, *below, soname);
             if (library)
                 return library;
         }

@@ -25,6 +25,14 @@ static const struct option {
 };
 enum { N_OPTIONS = sizeof table / sizeof *table };
 
+const char *const rrto_library_subfolders[] = {"",
+                                               "/nvidia/cu13/lib",
+                                               "/nvidia/cublas/lib",
+                                               "/nvidia/cudnn/lib",
+                                               "/nvidia/cuda_nvrtc/lib",
+                                               "/nvidia/nvjitlink/lib",
+                                               NULL};
+
 static void *field_of(const struct rrto_options *options, const struct option *option)
 {
     return (char *)(uintptr_t)options + option->offset;

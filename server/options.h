@@ -62,6 +62,10 @@ char *rrto_options_get(const struct rrto_options *options, const char *name);
 /* The next element of a LIST: copies it, moves *at on; false at the end. */
 bool rrto_options_next(const char **at, char *out, size_t n_out);
 
+/* Where libraries are looked for below a folder of `libraries`: in it, and as Python's nvidia wheels lay them out below
+ * site-packages. NULL-terminated. */
+extern const char *const rrto_library_subfolders[];
+
 /* compute: "real" -> mode REAL; "skip" -> SKIP; "12.5" -> TIMED. */
 struct rrto_compute {
     enum { RRTO_COMPUTE_REAL, RRTO_COMPUTE_SKIP, RRTO_COMPUTE_TIMED } mode;

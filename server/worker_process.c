@@ -26,15 +26,27 @@ static bool is_dropped(const char *entry)
     return false;
 }
 
-/* The folders of `libraries`, colon separated. */
+/* The folders of `libraries`, with those below them that exist, colon separated. */
 static char *library_path(const struct rrto_options *options)
 {
-    char *text = NULL;
-    if (!*options->libraries || asprintf(&text, "LD_LIBRARY_PATH=%s", options->libraries) < 0)
+    char *text = strdup("LD_LIBRARY_PATH="), folder[4096], path[4200];
+    const char *at = options->libraries;
+    size_t n_name = text ? strlen(text) : 0;
+    while (text && rrto_options_next(&at, folder, sizeof folder)) {
+        for (const char *const *below = rrto_library_subfolders; text && *below; below++) {
+            char *longer = NULL;
+            snprintf(path, sizeof path, "%s%s", folder, *below);
+            if (**below && access(path, X_OK) != 0)
+                continue;
+            if (asprintf(&longer, "%s%s%s", text, text[n_name] ? ":" : "", path) < 0)
+                longer = NULL;
+            free(text);
+            text = longer;
+        }
+    }
+    if (text && !text[n_name]) {
+        free(text);
         return NULL;
-    for (char *at = text; *at; at++) {
-        if (*at == '\n')
-            *at = ':';
     }
     return text;
 }
