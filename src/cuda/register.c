@@ -33,8 +33,10 @@ static struct {
     pthread_mutex_t lock;
     struct registration **list; /* by index; NULL after removal */
     uint32_t n, capacity;
-    uint32_t n_indexed;                 /* list entries below this one are in the maps */
-    struct rrto_map kernels, variables; /* address -> index << 32 | place */
+    struct index {
+        struct rrto_map map; /* address -> list index << 32 | place */
+        uint32_t n;          /* list entries below this one are in it */
+    } kernels, variables;
 } registry = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 /* A child that is forked before CUDA is used may use it: it must find the registry whole and unlocked. */
@@ -96,15 +98,16 @@ void *rrto_register_add(const void *wrapper)
 }
 
 /* A symbol that comes after its module was indexed goes into the index at once. */
-static void add_symbol(struct registration *registration, struct symbols *symbols, struct rrto_map *map,
+static void add_symbol(struct registration *registration, struct symbols *symbols, struct index *index,
                        struct symbol symbol)
 {
     pthread_mutex_lock(&registry.lock);
     struct symbol *place = append(symbols);
     if (place) {
         *place = symbol;
-        if (registration->index < registry.n_indexed)
-            rrto_map_put(map, (uintptr_t)symbol.address, (uint64_t)registration->index << 32 | (symbols->n - 1));
+        if (registration->index < index->n)
+            rrto_map_put(&index->map, (uintptr_t)symbol.address,
+                         (uint64_t)registration->index << 32 | (symbols->n - 1));
     }
     pthread_mutex_unlock(&registry.lock);
 }
@@ -125,32 +128,34 @@ void rrto_register_variable(void *handle, const void *shadow, const char *name, 
                    (struct symbol){.address = shadow, .name = name, .n_bytes = n_bytes});
 }
 
-static void index_symbols(struct rrto_map *map, const struct symbols *symbols, uint32_t index)
+static const struct symbols *symbols_of(const struct registration *registration, const struct index *index)
 {
-    for (uint32_t i = 0; i < symbols->n; i++)
-        rrto_map_put(map, (uintptr_t)symbols->items[i].address, (uint64_t)index << 32 | i);
+    return index == &registry.kernels ? &registration->kernels : &registration->variables;
 }
 
-static void index_new(void)
+/* Only the kind that is asked for: few programs look a variable up. */
+static void index_new(struct index *index)
 {
-    for (; registry.n_indexed < registry.n; registry.n_indexed++) {
-        const struct registration *registration = registry.list[registry.n_indexed];
+    for (; index->n < registry.n; index->n++) {
+        const struct registration *registration = registry.list[index->n];
         if (!registration)
             continue;
-        index_symbols(&registry.kernels, &registration->kernels, registration->index);
-        index_symbols(&registry.variables, &registration->variables, registration->index);
+        const struct symbols *symbols = symbols_of(registration, index);
+        for (uint32_t i = 0; i < symbols->n; i++)
+            rrto_map_put(&index->map, (uintptr_t)symbols->items[i].address, (uint64_t)index->n << 32 | i);
     }
 }
 
 /* An address may have been taken over by a module that was loaded later: only entries that are still this module's are
  * removed. */
-static void unindex_symbols(struct rrto_map *map, const struct symbols *symbols, uint32_t index)
+static void unindex(struct index *index, const struct registration *registration)
 {
-    for (uint32_t i = 0; i < symbols->n; i++) {
+    const struct symbols *symbols = symbols_of(registration, index);
+    for (uint32_t i = 0; i < symbols->n && registration->index < index->n; i++) {
         uint64_t value;
         uint64_t key = (uintptr_t)symbols->items[i].address;
-        if (rrto_map_get(map, key, &value) && value >> 32 == index)
-            rrto_map_remove(map, key, NULL);
+        if (rrto_map_get(&index->map, key, &value) && value >> 32 == registration->index)
+            rrto_map_remove(&index->map, key, NULL);
     }
 }
 
@@ -160,10 +165,8 @@ void rrto_register_remove(void *handle)
     if (!registration)
         return;
     pthread_mutex_lock(&registry.lock);
-    if (registration->index < registry.n_indexed) {
-        unindex_symbols(&registry.kernels, &registration->kernels, registration->index);
-        unindex_symbols(&registry.variables, &registration->variables, registration->index);
-    }
+    unindex(&registry.kernels, registration);
+    unindex(&registry.variables, registration);
     registry.list[registration->index] = NULL;
     pthread_mutex_unlock(&registry.lock);
     rrto_module_unload(registration->module);
@@ -172,16 +175,14 @@ void rrto_register_remove(void *handle)
     free(registration);
 }
 
-static struct symbol *find(struct rrto_map *map, const void *address, bool variable,
-                           struct registration **ret_registration)
+static struct symbol *find(struct index *index, const void *address, struct registration **ret_registration)
 {
     uint64_t value;
-    index_new();
-    if (!rrto_map_get(map, (uintptr_t)address, &value))
+    index_new(index);
+    if (!rrto_map_get(&index->map, (uintptr_t)address, &value))
         return NULL;
-    struct registration *registration = registry.list[value >> 32];
-    *ret_registration = registration;
-    return &(variable ? &registration->variables : &registration->kernels)->items[value & UINT32_MAX];
+    *ret_registration = registry.list[value >> 32];
+    return &symbols_of(*ret_registration, index)->items[value & UINT32_MAX];
 }
 
 static struct rrto_module *module_of(struct registration *registration)
@@ -196,7 +197,7 @@ int32_t rrto_register_find_kernel(const void *stub, struct rrto_function **ret_f
     int32_t result = RRTO_CUDA_SUCCESS;
     struct registration *registration = NULL;
     pthread_mutex_lock(&registry.lock);
-    struct symbol *symbol = find(&registry.kernels, stub, false, &registration);
+    struct symbol *symbol = find(&registry.kernels, stub, &registration);
     if (!symbol) {
         result = RRTO_CUDA_INVALID_FUNCTION;
     } else if (!symbol->function) {
@@ -217,7 +218,7 @@ int32_t rrto_register_find_variable(const void *shadow, struct rrto_module **ret
     int32_t result = RRTO_CUDA_SUCCESS;
     struct registration *registration = NULL;
     pthread_mutex_lock(&registry.lock);
-    const struct symbol *symbol = find(&registry.variables, shadow, true, &registration);
+    const struct symbol *symbol = find(&registry.variables, shadow, &registration);
     if (!symbol) {
         result = RRTO_CUDA_INVALID_SYMBOL;
     } else {
