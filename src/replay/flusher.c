@@ -73,6 +73,7 @@ static void *flusher_main(void *arg)
     uint64_t active_ns = session->options.now_ns();
     for (;;) {
         drain(session);
+        rrto_log_prefault(&session->encoder.log);
         uint64_t now = session->options.now_ns(), wait_ns;
         if (rrto_flusher_due(session, now, &wait_ns)) {
             pthread_mutex_lock(&session->lock);

@@ -8,6 +8,12 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
+enum { PREFAULT_BYTES = 256 << 10 };
+
 struct rrto_log_entry {
     uint32_t offset8; /* in units of 8 bytes */
     uint32_t n_bytes;
@@ -68,21 +74,31 @@ uint64_t rrto_log_append(struct rrto_log *log, const void *op, size_t n_bytes)
     uint64_t position = log->head;
     if (room > log->capacity) {
         log->oldest = log->head = position + 1;
-        log->at = 0;
+        __atomic_store_n(&log->at, 0, __ATOMIC_RELAXED);
         return position;
     }
     if (log->at + room > log->capacity) {
         drop(log, log->at, log->capacity);
-        log->at = 0;
+        __atomic_store_n(&log->at, 0, __ATOMIC_RELAXED);
     }
     drop(log, log->at, log->at + room);
     if (log->head - log->oldest == log->max_ops)
         log->oldest++;
     memcpy(log->ring + log->at, op, n_bytes);
     *entry(log, position) = (struct rrto_log_entry){(uint32_t)(log->at / 8), (uint32_t)n_bytes};
-    log->at += room;
+    __atomic_store_n(&log->at, log->at + room, __ATOMIC_RELAXED);
     log->head++;
     return position;
+}
+
+void rrto_log_prefault(struct rrto_log *log)
+{
+    uint64_t at = __atomic_load_n(&log->at, __ATOMIC_RELAXED);
+    if (at + PREFAULT_BYTES / 2 < log->prefaulted || log->prefaulted >= log->capacity)
+        return;
+    uint64_t n = log->capacity - log->prefaulted < PREFAULT_BYTES ? log->capacity - log->prefaulted : PREFAULT_BYTES;
+    (void)madvise(log->ring + log->prefaulted, n, MADV_POPULATE_WRITE); /* older kernels refuse: then it faults */
+    log->prefaulted += n;
 }
 
 const uint8_t *rrto_log_get(const struct rrto_log *log, uint64_t position, size_t *ret_n_bytes)

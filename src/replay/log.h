@@ -18,13 +18,17 @@ struct rrto_log {
     uint64_t capacity;     /* bytes of the ring, a multiple of 64 */
     uint64_t max_ops;      /* capacity / RRTO_LOG_BYTES_PER_OP, rounded down to a power of two */
     uint64_t head, oldest; /* positions: the next op's, and the oldest kept op's (head when none is kept) */
-    uint64_t at;           /* where the next op goes in the ring */
+    uint64_t at;           /* where the next op goes in the ring; stored atomically, for prefault */
+    uint64_t prefaulted;   /* prefault's own: bytes of the ring that it has touched */
 };
 
 /* log_bytes is rounded down to a multiple of 64. RRTO_INVALID outside [RRTO_LOG_MIN_BYTES, RRTO_LOG_MAX_BYTES],
  * RRTO_NO_MEMORY. The memory is reserved at once and becomes resident as it is used. */
 int rrto_log_init(struct rrto_log *log, uint64_t log_bytes);
 void rrto_log_fini(struct rrto_log *log); /* accepts a zeroed log */
+/* Makes the memory that the next ops will need resident, so that appending does not stop for page faults. From one
+ * other thread, at any time. */
+void rrto_log_prefault(struct rrto_log *log);
 /* Appends an op and returns its position. Drops the oldest ops as the drop rule says; an op that is larger than the
  * ring empties it and is not kept. `op` must not point into the ring. */
 uint64_t rrto_log_append(struct rrto_log *log, const void *op, size_t n_bytes);
