@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The worker: one process per client. Its executor thread decodes records, reconstructs ops and executes them in log order; it never
- * blocks on the device. Its completion thread waits for events, sends D2H data and replies. */
+/* The worker: one process per client. Its executor thread decodes records, reconstructs ops and executes them in log
+ * order; it never blocks on the device. Its completion thread waits for events, sends D2H data and replies. */
 #ifndef RRTO_SERVER_WORKER_H
 #define RRTO_SERVER_WORKER_H
 
@@ -26,23 +26,25 @@ enum rrto_kind {
 /* The op under execution: what a hand-written handler may read and write besides its arguments. */
 struct rrto_exec {
     struct rrto_worker *worker;
-    uint64_t position;      /* in the log */
-    const void *up;         /* payload, or NULL */
+    uint64_t position; /* in the log */
+    const void *up;    /* payload, or NULL */
     uint64_t n_up;
-    bool wait;              /* the client waits for the reply */
-    struct rrto_buf reply;  /* reply fields go here (rrto_pack_reply_<op>) */
-    bool deferred;          /* set by a handler that handed the reply to the completion thread */
-    uint8_t library;        /* the op's, enum rrto_wire_library */
-    uint64_t down_offset;   /* where the next down piece stands in the op's payload */
+    bool wait;             /* the client waits for the reply */
+    struct rrto_buf reply; /* reply fields go here (rrto_pack_reply_<op>) */
+    bool deferred;         /* set by a handler that handed the reply to the completion thread */
+    uint8_t library;       /* the op's, enum rrto_wire_library */
+    uint64_t down_offset;  /* where the next down piece stands in the op's payload */
 };
 
-/* Generated: decodes and executes one op. Returns the vendor's status (>= 0) or an rrto_status (< 0, the peer broke the protocol). */
+/* Generated: decodes and executes one op. Returns the vendor's status (>= 0) or an rrto_status (< 0, the peer broke the
+ * protocol). */
 int32_t rrto_server_execute(struct rrto_exec *exec, const uint8_t *op, size_t n_bytes);
 
-/* Objects: client-minted ids, typed. get returns NULL for an unknown id, or one of another kind (id 0 of kind stream is the legacy stream: NULL is
- * right there and ok says so). */
+/* Objects: client-minted ids, typed. get returns NULL for an unknown id, or one of another kind (id 0 of kind stream is
+ * the legacy stream: NULL is right there and ok says so). */
 void *rrto_objects_get(struct rrto_worker *worker, enum rrto_kind kind, uint32_t id, bool *ret_ok);
-int32_t rrto_objects_add(struct rrto_worker *worker, enum rrto_kind kind, uint32_t id, void *object); /* RRTO_INVALID when taken */
+int32_t rrto_objects_add(struct rrto_worker *worker, enum rrto_kind kind, uint32_t id,
+                         void *object); /* RRTO_INVALID when taken */
 void *rrto_objects_remove(struct rrto_worker *worker, enum rrto_kind kind, uint32_t id);
 
 /* Whether [address, address + n) lies in the arena or in a symbol that the client was told of; NULL is not checked. */
@@ -52,11 +54,13 @@ bool rrto_worker_address_ok(const struct rrto_worker *worker, uint64_t address, 
 struct rrto_vendor;
 const struct rrto_vendor *rrto_worker_vendor(const struct rrto_worker *worker);
 
-/* Pinned host memory for a payload to the client, to be handed to rrto_worker_complete_after by the same op. NULL when memory is short. */
+/* Pinned host memory for a payload to the client, to be handed to rrto_worker_complete_after by the same op. NULL when
+ * memory is short. */
 void *rrto_worker_staging(struct rrto_worker *worker, uint64_t n_bytes);
 
-/* Hands the reply to the completion thread: it is sent once everything issued on stream (a CUstream) so far has completed. With down != NULL,
- * n_down bytes at down (from rrto_worker_staging, given away) are sent first as the payload. event != NULL: that CUevent decides instead of the stream. */
+/* Hands the reply to the completion thread: it is sent once everything issued on stream (a CUstream) so far has
+ * completed. With down != NULL, n_down bytes at down (from rrto_worker_staging, given away) are sent first as the
+ * payload. event != NULL: that CUevent decides instead of the stream. */
 int32_t rrto_worker_complete_after(struct rrto_exec *exec, void *stream, void *event, void *down, uint64_t n_down);
 
 /* Which library a failed op belongs to is in its rrto_op_info. */

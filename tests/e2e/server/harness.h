@@ -51,10 +51,8 @@ void client_close(struct client *client);
 uint64_t client_send(struct client *client, unsigned flags, const void *payload, size_t n_payload);
 /* Packs with rrto_pack_<op> and sends. */
 #define PACK(client, name, ...)                                                                                        \
-    (rrto_buf_clear(&(client)->op),                                                                                    \
-     (void)rrto_pack_##name(&(client)->op, &(struct rrto_args_##name){__VA_ARGS__}))
-#define SEND(client, name, flags, ...)                                                                                 \
-    (PACK(client, name, __VA_ARGS__), client_send((client), (flags), NULL, 0))
+    (rrto_buf_clear(&(client)->op), (void)rrto_pack_##name(&(client)->op, &(struct rrto_args_##name){__VA_ARGS__}))
+#define SEND(client, name, flags, ...) (PACK(client, name, __VA_ARGS__), client_send((client), (flags), NULL, 0))
 #define SEND_PAYLOAD(client, name, flags, payload, n_payload, ...)                                                     \
     (PACK(client, name, __VA_ARGS__), client_send((client), (flags) | RRTO_RECORD_PAYLOAD, (payload), (n_payload)))
 /* Bytes as one OPS chunk, whatever they are. */
