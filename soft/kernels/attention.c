@@ -189,7 +189,7 @@ static int run_attention(const struct kernel_body *body, const struct kernel_lau
     return attend_all(&a, body->types[0], 1);
 }
 
-/* pytorch_flash::flash_fwd_kernel<traits, dropout, causal, local, alibi, ...>: the Flash_fwd_params object. */
+/* pytorch_flash::flash_fwd_kernel, flash_fwd_splitkv_kernel: the Flash_fwd_params object. */
 struct flash {
     const uint8_t *query, *key, *value;
     int64_t q_batch, k_batch, v_batch, q_row, k_row, v_row, q_head, k_head, v_head;
@@ -204,13 +204,20 @@ struct flash {
     const int32_t *seqstart_q, *seqstart_k;
 };
 
+/* The arguments after the traits: dropout (not of the split kernel), causal, local, alibi, two of shape, soft cap ...;
+ * appending is the split kernel's last one. The split kernel writes the whole result, which leaves nothing to combine.
+ */
 static bool bind_flash(struct kernel_body *body, const struct kernel_name *name, const struct rrto_kernel_image *image)
 {
-    if (name->n_args < 5 || image->sizes[0] < sizeof(struct flash))
+    bool split = body->family->variant;
+    unsigned causal = split ? 1 : 2;
+    if (name->n_args < causal + 6 || image->sizes[0] < sizeof(struct flash))
         return false;
     body->types[0] = part_contains(name->args[0], "bfloat16_t") ? TYPE_BFLOAT16 : TYPE_HALF;
-    body->numbers[0] = part_number(name->args[2], 0);
-    return !part_number(name->args[1], 0) && !part_number(name->args[3], 0) && !part_number(name->args[4], 0);
+    body->numbers[0] = part_number(name->args[causal], 0);
+    bool special = split ? part_number(name->args[name->n_args - 1], 0) : part_number(name->args[1], 0);
+    return !special && !part_number(name->args[causal + 1], 0) && !part_number(name->args[causal + 2], 0) &&
+           !part_number(name->args[causal + 5], 0);
 }
 
 static int run_flash(const struct kernel_body *body, const struct kernel_launch *launch)
@@ -253,5 +260,7 @@ static int run_flash(const struct kernel_body *body, const struct kernel_launch 
 const struct family families_attention[] = {
     {.name = "fmha_cutlassF_*", .bind = bind_attention, .run = run_attention, .n_params = 1},
     {.name = "flash_fwd_kernel", .bind = bind_flash, .run = run_flash, .n_params = 1},
+    {.name = "flash_fwd_splitkv_kernel", .bind = bind_flash, .run = run_flash, .variant = 1, .n_params = 1},
+    {.name = "flash_fwd_splitkv_combine_kernel", .bind = bind_nothing, .run = run_nothing},
     {0},
 };

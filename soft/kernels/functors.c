@@ -179,6 +179,8 @@ static enum type result_type(const struct functor_row *row, const enum type *inp
         return TYPE_HALF;
     case 'B':
         return TYPE_BFLOAT16;
+    case 'o':
+        return op_math(inputs[0]);
     case 'l':
         return inputs[n_inputs - 1];
     default:

@@ -223,6 +223,7 @@ def names():
     case("group norm", lambda x, w, y: F.group_norm(x, 3, w, y), randn(2, 6, 4, 5), randn(6), randn(6))
     case("instance norm", F.instance_norm, image)
     case("batch norm", lambda x, m, v, w, y: F.batch_norm(x, m, v, w, y), image, randn(3), torch.rand(3) + 0.5, randn(3), randn(3))
+    case("batch norm half", lambda x, m, v: F.batch_norm(x, m, v), image.half(), randn(3).half(), (torch.rand(3) + 0.5).half(), tolerance=5e-3)
 
     # images
     case("max pool", lambda x: F.max_pool2d(x, 3, 2, 1), image)
@@ -254,6 +255,8 @@ def names():
     case("attention mask", lambda q, m: F.scaled_dot_product_attention(q, q, q, attn_mask=m), randn(2, 4, 10, 16), torch.rand(10, 10) > 0.3)
     case("attention one", lambda q, k: F.scaled_dot_product_attention(q, k, k), randn(1, 4, 1, 32), randn(1, 4, 9, 32))
     case("attention half", lambda q: F.scaled_dot_product_attention(q, q, q), randn(2, 4, 10, 16).half(), tolerance=5e-3)
+    case("attention decode half", lambda q, k: F.scaled_dot_product_attention(q, k, k), randn(1, 4, 1, 64).half(), randn(1, 4, 600, 64).half(), tolerance=5e-3)
+    case("attention causal half", lambda q: F.scaled_dot_product_attention(q, q, q, is_causal=True), randn(2, 4, 10, 16).half(), tolerance=5e-3)
     case("einsum", lambda x, y: torch.einsum("bij,bkj->bik", x, y), randn(2, 3, 4), randn(2, 5, 4))
 
     # random numbers: other generators than the CPU's, so only what must hold for all
