@@ -17,7 +17,7 @@ struct decision {
     bool memo;    /* its answer is to be remembered */
     bool result;  /* its wait is a result wait: the application is blocked on a D2H */
     uint64_t key;
-    uint64_t source; /* as which op of the log it was encoded; RRTO_RECORD_NO_SOURCE: literally */
+    uint64_t source; /* of which op of the log it is an exact copy; RRTO_RECORD_NO_SOURCE: of none */
 };
 
 static void set_pending(struct rrto_session *session)
@@ -172,7 +172,7 @@ static bool append(struct rrto_session *session, struct rrto_session_caller *cal
     unsigned flags = (decision->wait ? RRTO_RECORD_WAIT : 0u) | (up ? RRTO_RECORD_PAYLOAD : 0u);
     size_t changed = 0;
     enum rrto_record_how how = rrto_record_encode(&session->encoder, source, op, n, flags, &changed);
-    decision->source = how == RRTO_RECORD_AS_LITERAL ? RRTO_RECORD_NO_SOURCE : source;
+    decision->source = how == RRTO_RECORD_AS_PREDICTED ? source : RRTO_RECORD_NO_SOURCE;
     count(session->counters, how, changed);
     session->n_pending_literals += how == RRTO_RECORD_AS_LITERAL;
     rrto_tracker_issued(&session->tracker, table, info, op, n, position, decision->wait);
@@ -194,6 +194,15 @@ static bool append(struct rrto_session *session, struct rrto_session_caller *cal
     return true;
 }
 
+/* The application has a result. With the issue lock. */
+static void got_result(struct rrto_session *session, uint64_t now_ns)
+{
+    rrto_counters_result(session->counters, now_ns);
+    session->tracker.down = 0;
+    if (session->seq)
+        rrto_seq_result(session->seq);
+}
+
 /* Those who wait for copies that were made ahead. */
 struct ahead {
     struct rrto_waiter waiters[RRTO_AHEAD_ROWS];
@@ -207,6 +216,7 @@ static void guess(struct rrto_session *session, struct rrto_session_caller *call
                   struct ahead *ahead)
 {
     const struct rrto_log *log = &session->encoder.log;
+    const uint64_t first_position = log->head - 1;
     if (!session->push || !session->tracker.one_stream || !rrto_ahead_may_guess(&session->ahead))
         return;
     rrto_ahead_discard(&session->ahead);
@@ -215,7 +225,7 @@ static void guess(struct rrto_session *session, struct rrto_session_caller *call
         const uint8_t *op = rrto_log_get(log, source + 1, &n);
         struct decision next = {.info = op ? session->options.table->info(rrto_optable_number(op)) : NULL,
                                 .wait = true};
-        if (!next.info || !(next.info->flags & RRTO_OP_DOWN) ||
+        if (!next.info || !(next.info->flags & RRTO_OP_DOWN) || source + 1 >= first_position ||
             rrto_seq_expected(session->seq, caller->lane) != source + 1)
             break;
         struct rrto_ahead_row *row = rrto_ahead_add(&session->ahead, op, n, rrto_optable_payload(next.info, op, n));
@@ -246,7 +256,7 @@ static bool made_ahead(struct rrto_session *session, const uint8_t *op, size_t n
         memcpy(extra->down, row->data, row->n_data);
     if (extra && extra->ret_position)
         *extra->ret_position = row->position;
-    rrto_counters_result(session->counters, session->options.now_ns());
+    got_result(session, session->options.now_ns());
     return true;
 }
 
@@ -278,10 +288,8 @@ static int32_t await(struct rrto_session *session, struct rrto_session_caller *c
         if (!(decision->info->flags & RRTO_OP_DEVICE) &&
             (!counters->link_rtt_ns || now - start < counters->link_rtt_ns))
             counters->link_rtt_ns = now - start;
-        if (decision->result && waiter->status == 0) {
-            rrto_counters_result(counters, now);
-            session->tracker.down = 0;
-        }
+        if (decision->result && waiter->status == 0)
+            got_result(session, now);
         if (decision->memo && waiter->status >= 0)
             rrto_memo_put(&session->answers, op, n, waiter->reply, waiter->status);
         if (decision->checked && waiter->status == 0)
@@ -337,7 +345,7 @@ int32_t rrto_session_issue(struct rrto_session *session, struct rrto_session_cal
     struct rrto_waiter waiter = {.reply = reply};
     struct ahead ahead = {.n = 0};
     bool ok = append(session, caller, &decision, bytes, n_bytes, extra, &waiter);
-    if (ok && decision.wait && decision.info->flags & RRTO_OP_DOWN)
+    if (ok && decision.result)
         guess(session, caller, &decision, &ahead);
     uint64_t start = decision.wait ? session->options.now_ns() : 0;
     uint64_t held_ns = decision.wait && session->pending_since_ns ? start - session->pending_since_ns : 0;
@@ -439,8 +447,7 @@ int32_t rrto_session_wait(struct rrto_session *session, struct rrto_session_call
     pthread_mutex_lock(&session->lock);
     session->counters->updated_ns = now;
     if (lost == RRTO_OK && result && waiter.status == 0 && position + 1 >= session->tracker.down) {
-        rrto_counters_result(session->counters, now);
-        session->tracker.down = 0;
+        got_result(session, now);
     }
     pthread_mutex_unlock(&session->lock);
     return lost == RRTO_OK ? waiter.status : RRTO_LOST;

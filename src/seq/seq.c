@@ -53,6 +53,7 @@ struct rrto_seq {
     struct inference inferences[N_INFERENCES];
     struct rrto_seq_sequence sequences[RRTO_SEQ_SEQUENCES];
     uint64_t deviations;
+    bool ended; /* the present inference has its result */
 };
 
 static uint64_t mix(uint64_t x)
@@ -187,7 +188,9 @@ static void judge(struct rrto_seq *seq, struct lane *lane, uint64_t source, bool
         lane->row = source == RRTO_SEQ_NONE ? NO_ROW : row_at(seq, source);
         return;
     }
-    if (!matched && lane->row != NO_ROW) {
+    if (seq->ended) {
+        lane->row = NO_ROW;
+    } else if (!matched && lane->row != NO_ROW) {
         seq->sequences[lane->row].deviations++;
         seq->deviations++;
         lane->row = NO_ROW;
@@ -227,6 +230,11 @@ uint64_t rrto_seq_push(struct rrto_seq *seq, unsigned lane_number, uint64_t toke
     return source;
 }
 
+void rrto_seq_result(struct rrto_seq *seq)
+{
+    seq->ended = true;
+}
+
 const struct rrto_seq_sequence *rrto_seq_boundary(struct rrto_seq *seq)
 {
     uint64_t id = seq->id_so_far | 1, ops = seq->head - seq->start;
@@ -254,6 +262,7 @@ const struct rrto_seq_sequence *rrto_seq_boundary(struct rrto_seq *seq)
     seq->n_inferences++;
     seq->start = seq->head;
     seq->id_so_far = 0;
+    seq->ended = false;
     return row;
 }
 

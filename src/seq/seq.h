@@ -38,6 +38,8 @@ uint64_t rrto_seq_push(struct rrto_seq *seq, unsigned lane, uint64_t token, uint
 /* The lane that a thread leaves is given to another one: its context is forgotten. */
 void rrto_seq_reset_lane(struct rrto_seq *seq, unsigned lane);
 
+/* The application has the present inference's result: until the next boundary, nothing is a deviation. */
+void rrto_seq_result(struct rrto_seq *seq);
 /* The next op begins an inference. Ends the present one; returns its row in rrto_seq_sequences(). */
 const struct rrto_seq_sequence *rrto_seq_boundary(struct rrto_seq *seq);
 /* RRTO_SEQ_SEQUENCES rows; valid for the life of seq. */

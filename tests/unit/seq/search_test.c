@@ -16,7 +16,8 @@ static uint32_t random_below(uint32_t n)
     return (uint32_t)((seed >> 33) % n);
 }
 
-/* --- the reference: the same rule, with nothing but the past to look at -------------------------------------------------------- */
+/* --- the reference: the same rule, with nothing but the past to look at
+ * -------------------------------------------------------- */
 
 static uint64_t past[MAX], from[MAX];
 static unsigned lane_of[MAX];
@@ -100,7 +101,9 @@ static uint64_t reference_push(unsigned lane_number, uint64_t token)
     return source;
 }
 
-/* --- streams ------------------------------------------------------------------------------------------------------------------- */
+/* --- streams
+ * -------------------------------------------------------------------------------------------------------------------
+ */
 
 static uint64_t stream[MAX];
 static size_t n_stream;
@@ -135,7 +138,8 @@ static struct rrto_seq *fresh(void)
     return seq;
 }
 
-/* How many of stream[begin, end) are found at the right place: same token, and the op after it as expected or a jump. */
+/* How many of stream[begin, end) are found at the right place: same token, and the op after it as expected or a jump.
+ */
 static unsigned jumps, unknown;
 static void run(struct rrto_seq *seq, size_t begin, size_t end)
 {
