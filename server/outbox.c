@@ -27,6 +27,8 @@ static void item_free(struct rrto_outbox_item *item)
 static void *write_queued(void *arg)
 {
     struct rrto_outbox *outbox = arg;
+    if (outbox->begin)
+        outbox->begin(outbox->begin_arg);
     pthread_mutex_lock(&outbox->lock);
     for (;;) {
         while (!outbox->first)
@@ -52,11 +54,14 @@ static void *write_queued(void *arg)
     return NULL;
 }
 
-int rrto_outbox_start(struct rrto_outbox *outbox, struct rrto_conn *conn, uint64_t max_queued)
+int rrto_outbox_start(struct rrto_outbox *outbox, struct rrto_conn *conn, uint64_t max_queued, void (*begin)(void *arg),
+                      void *arg)
 {
     memset(outbox, 0, sizeof *outbox);
     outbox->conn = conn;
     outbox->max_queued = max_queued;
+    outbox->begin = begin;
+    outbox->begin_arg = arg;
     outbox->last = &outbox->first;
     pthread_mutex_init(&outbox->lock, NULL);
     pthread_cond_init(&outbox->some, NULL);

@@ -18,9 +18,14 @@ struct rrto_outbox {
     bool writing;        /* the thread has taken an item off and writes it */
     bool failed;         /* the connection is gone: everything is dropped */
     pthread_t thread;
+    void (*begin)(void *arg);
+    void *begin_arg;
 };
 
-int rrto_outbox_start(struct rrto_outbox *outbox, struct rrto_conn *conn, uint64_t max_queued);
+/* begin(arg) (may be NULL) runs first in the thread that writes: what is released there may need the device's context.
+ */
+int rrto_outbox_start(struct rrto_outbox *outbox, struct rrto_conn *conn, uint64_t max_queued, void (*begin)(void *arg),
+                      void *arg);
 /* Sends parts[0], [1] and [2], one after the other: whole chunks, encoded by the caller. What has to wait of 0 and 2 is
  * copied; part 1 is lent until release(arg) is called, once, from this or another thread (release NULL: part 1 is
  * copied as well). */

@@ -70,6 +70,12 @@ static void drop_powers(void)
     signal(SIGHUP, SIG_IGN);
 }
 
+static void enter_context(void *arg)
+{
+    struct rrto_worker *worker = arg;
+    (void)worker->driver.cuCtxSetCurrent(worker->context);
+}
+
 int main(int argc, char **argv)
 {
     static struct rrto_worker worker;
@@ -94,7 +100,7 @@ int main(int argc, char **argv)
         _exit(status == RRTO_CLOSED || status == RRTO_TRUNCATED ? 0 : 1);
     rrto_reader_init(&worker.reader, &worker.conn);
     rrto_staging_init(&worker.staging, &worker.driver, worker.options.staging);
-    if (rrto_outbox_start(&worker.outbox, &worker.conn, worker.options.staging) != RRTO_OK ||
+    if (rrto_outbox_start(&worker.outbox, &worker.conn, worker.options.staging, enter_context, &worker) != RRTO_OK ||
         rrto_completion_init(&worker.completion, &worker.driver, worker.context, &worker.outbox) != RRTO_OK) {
         rrto_error("out of memory or threads");
         return 1;

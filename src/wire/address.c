@@ -58,6 +58,10 @@ static int parse_tcp(const char *name, struct rrto_address *address, char *ret_w
         return wrong(name, "the host is missing", ret_why, n_why);
     if (n_host >= sizeof address->host)
         return wrong(name, "the host name is too long", ret_why, n_why);
+    for (size_t i = 0; i < n_host; i++) {
+        if (host[i] <= ' ' || host[i] > '~' || strchr("[]/", host[i]))
+            return wrong(name, "no host name has such characters", ret_why, n_why);
+    }
     unsigned long number = RRTO_WIRE_DEFAULT_PORT;
     if (port && !parse_number(port, 65535, &number))
         return wrong(name, "the port is not a number up to 65535", ret_why, n_why);

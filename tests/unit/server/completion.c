@@ -45,7 +45,8 @@ static int setup(void **state)
     completion = &sets[n_sets].completion;
     staging = &sets[n_sets++].staging;
     rrto_staging_init(staging, &fake->driver, 1 << 20);
-    return rrto_outbox_start(outbox, ours, 1 << 20) || rrto_completion_init(completion, &fake->driver, NULL, outbox);
+    return rrto_outbox_start(outbox, ours, 1 << 20, NULL, NULL) ||
+           rrto_completion_init(completion, &fake->driver, NULL, outbox);
 }
 
 /* Adds an entry that waits for an event on a stream; returns the event's number. */

@@ -31,7 +31,7 @@ static struct rrto_outbox *start(uint64_t max_queued)
     static unsigned n_outboxes;
     rrto_conn_init_socket(&ours[n_outboxes], fds[0]);
     struct rrto_outbox *outbox = &outboxes[n_outboxes];
-    assert_int_equal(rrto_outbox_start(outbox, &ours[n_outboxes++], max_queued), RRTO_OK);
+    assert_int_equal(rrto_outbox_start(outbox, &ours[n_outboxes++], max_queued, NULL, NULL), RRTO_OK);
     return outbox;
 }
 

@@ -45,6 +45,9 @@ static void names(void **state)
         {"[::1", NULL},
         {"[::1]x", NULL},
         {"[]:4", NULL},
+        {"[[]", NULL},
+        {"a host:4", NULL},
+        {"host/path:4", NULL},
         {"fd:", NULL},
         {"fd:-1", NULL},
         {"unix:/0123456789/0123456789/0123456789/0123456789/0123456789/0123456789/0123456789/0123456789/0123456789/"
@@ -167,7 +170,7 @@ static void nobody_there(void **state)
     assert_int_equal(rrto_wire_connect(name, 1000, 0, &conn, why, sizeof why), RRTO_IO);
     assert_non_null(strstr(why, "is rrtod running there?"));
     close(fd);
-    assert_int_equal(rrto_wire_connect("no host:1", 1000, 0, &conn, why, sizeof why), RRTO_IO);
+    assert_int_equal(rrto_wire_connect("no.host.invalid:1", 1000, 0, &conn, why, sizeof why), RRTO_IO);
     assert_int_equal(rrto_wire_connect("host:x", 1000, 0, &conn, why, sizeof why), RRTO_INVALID);
 }
 
