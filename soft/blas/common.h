@@ -7,12 +7,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "blas/stream.h"
 #include "blas/tiles.h"
 #include "gen/api_cublas.h"
 
 #define RRTO_SOFT_EXPORT __attribute__((visibility("default")))
 
-/* Work is carried out at the call, as the soft driver does: the stream is kept for the questions asked about it. Device
+/* Work is carried out at the call, as the soft driver does, unless stream.h says otherwise. Device
  * memory is host memory, so scalars and results are read and written the same way in both pointer modes. */
 struct rrto_soft_blas {
     void *stream;
@@ -48,7 +49,7 @@ static inline bool rrto_soft_blas_side(int side, enum CBLAS_SIDE *ret_side)
     return side == 0 || side == 1;
 }
 
-/* Entry of a computing call: a handle is there and the sizes make sense, else the call's answer. */
+/* Entry of a call that computes at the call: a handle is there and the sizes make sense, else the call's answer. */
 #define RRTO_SOFT_CHECK(handle, condition)                                                                             \
     do {                                                                                                               \
         if (!(handle))                                                                                                 \
@@ -56,6 +57,7 @@ static inline bool rrto_soft_blas_side(int side, enum CBLAS_SIDE *ret_side)
         if (!(condition))                                                                                              \
             return CUBLAS_STATUS_INVALID_VALUE;                                                                        \
         rrto_soft_tiles_prepare();                                                                                     \
+        rrto_soft_stream_settle(((const struct rrto_soft_blas *)(const void *)(handle))->stream);                      \
     } while (0)
 
 /* The four types of BLAS: X(upper-case letter, lower-case letter, type, how cblas takes a scalar). */

@@ -2,6 +2,8 @@
 /* Matrix multiplication over OpenBLAS in fixed tiles. */
 #include "blas/gemm.h"
 
+#include "blas/stream.h"
+
 #include <cblas.h>
 #include <limits.h>
 #include <math.h>
@@ -297,4 +299,20 @@ enum rrto_soft_result rrto_soft_gemm(const struct rrto_soft_gemm *g)
     }
     free(bias);
     return result;
+}
+
+static int run_later(void *arg)
+{
+    return (int)rrto_soft_gemm(arg);
+}
+
+enum rrto_soft_result rrto_soft_gemm_enqueue(void *stream, const struct rrto_soft_gemm *gemm)
+{
+    int error;
+    enum rrto_soft_result result = rrto_soft_gemm_check(gemm);
+    if (result != RRTO_SOFT_DONE)
+        return result;
+    if (rrto_soft_defer(stream, run_later, gemm, sizeof *gemm, &error))
+        return error ? RRTO_SOFT_NO_MEMORY : RRTO_SOFT_DONE;
+    return rrto_soft_gemm(gemm);
 }

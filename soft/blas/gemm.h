@@ -52,6 +52,8 @@ enum rrto_soft_result rrto_soft_gemm_check(const struct rrto_soft_gemm *gemm);
 
 /* Computes. Blocks until done; any thread. */
 enum rrto_soft_result rrto_soft_gemm(const struct rrto_soft_gemm *gemm);
+/* Checks, then computes when the stream gets there (blas/stream.h). */
+enum rrto_soft_result rrto_soft_gemm_enqueue(void *stream, const struct rrto_soft_gemm *gemm);
 
 /* Reads n elements of a type, step elements apart, into floats, and back. Real types only (R_32F, R_64F, R_16F,
  * R_16BF). */

@@ -6,11 +6,16 @@
 
 #define EXPORT RRTO_SOFT_EXPORT cublasStatus_t
 
+static struct rrto_soft_blas *blas(cublasHandle_t handle)
+{
+    return (struct rrto_soft_blas *)(void *)handle;
+}
+
 static cublasStatus_t run(cublasHandle_t handle, const struct rrto_soft_gemm *gemm)
 {
     if (!handle)
         return CUBLAS_STATUS_NOT_INITIALIZED;
-    switch (rrto_soft_gemm(gemm)) {
+    switch (rrto_soft_gemm_enqueue(blas(handle)->stream, gemm)) {
     case RRTO_SOFT_DONE:
         return CUBLAS_STATUS_SUCCESS;
     case RRTO_SOFT_BAD_VALUE:
@@ -22,12 +27,16 @@ static cublasStatus_t run(cublasHandle_t handle, const struct rrto_soft_gemm *ge
     }
 }
 
-/* What all of them have in common. The scalars are read here, at the call. */
-static cublasStatus_t start(struct rrto_soft_gemm *g, cublasOperation_t transa, cublasOperation_t transb, int m, int n,
-                            int k, const void *alpha, const void *beta, int scale_type)
+/* What all of them have in common. The scalars are read here, at the call; those in device memory when everything
+ * before is done. */
+static cublasStatus_t start(cublasHandle_t handle, struct rrto_soft_gemm *g, cublasOperation_t transa,
+                            cublasOperation_t transb, int m, int n, int k, const void *alpha, const void *beta,
+                            int scale_type)
 {
     if (!alpha || !beta || m < 0 || n < 0 || k < 0)
         return CUBLAS_STATUS_INVALID_VALUE;
+    if (handle && blas(handle)->pointer_mode != 0)
+        rrto_soft_stream_settle(blas(handle)->stream);
     *g = (struct rrto_soft_gemm){.m = m, .n = n, .k = k, .n_batch = 1};
     g->a.op = (int)transa;
     g->b.op = (int)transb;
@@ -44,11 +53,13 @@ static void set(struct rrto_soft_matrix *x, const void *data, int type, int ld, 
     x->batch = batch;
 }
 
-/* Pointer arrays: one product after the other. */
+/* Pointer arrays, which are in device memory: one product after the other. */
 static cublasStatus_t run_array(cublasHandle_t handle, struct rrto_soft_gemm *g, const void *const a[],
                                 const void *const b[], void *const c[], int n_batch)
 {
     cublasStatus_t status = n_batch < 0 ? CUBLAS_STATUS_INVALID_VALUE : CUBLAS_STATUS_SUCCESS;
+    if (handle)
+        rrto_soft_stream_settle(blas(handle)->stream);
     for (int i = 0; i < n_batch && status == CUBLAS_STATUS_SUCCESS; i++) {
         g->a.data = a[i];
         g->b.data = b[i];
@@ -64,7 +75,7 @@ static cublasStatus_t run_array(cublasHandle_t handle, struct rrto_soft_gemm *g,
                               int ldc)                                                                                 \
     {                                                                                                                  \
         struct rrto_soft_gemm g;                                                                                       \
-        cublasStatus_t status = start(&g, transa, transb, m, n, k, alpha, beta, TYPE);                                 \
+        cublasStatus_t status = start(handle, &g, transa, transb, m, n, k, alpha, beta, TYPE);                         \
         if (status != CUBLAS_STATUS_SUCCESS)                                                                           \
             return status;                                                                                             \
         set(&g.a, A, TYPE, lda, 0);                                                                                    \
@@ -79,7 +90,7 @@ static cublasStatus_t run_array(cublasHandle_t handle, struct rrto_soft_gemm *g,
                                          const T *beta, T *C, int ldc, long long int strideC, int batchCount)          \
     {                                                                                                                  \
         struct rrto_soft_gemm g;                                                                                       \
-        cublasStatus_t status = start(&g, transa, transb, m, n, k, alpha, beta, TYPE);                                 \
+        cublasStatus_t status = start(handle, &g, transa, transb, m, n, k, alpha, beta, TYPE);                         \
         if (status != CUBLAS_STATUS_SUCCESS)                                                                           \
             return status;                                                                                             \
         set(&g.a, A, TYPE, lda, strideA);                                                                              \
@@ -95,7 +106,7 @@ static cublasStatus_t run_array(cublasHandle_t handle, struct rrto_soft_gemm *g,
                                   int batchCount)                                                                      \
     {                                                                                                                  \
         struct rrto_soft_gemm g;                                                                                       \
-        cublasStatus_t status = start(&g, transa, transb, m, n, k, alpha, beta, TYPE);                                 \
+        cublasStatus_t status = start(handle, &g, transa, transb, m, n, k, alpha, beta, TYPE);                         \
         if (status != CUBLAS_STATUS_SUCCESS)                                                                           \
             return status;                                                                                             \
         set(&g.a, NULL, TYPE, lda, 0);                                                                                 \
@@ -115,7 +126,7 @@ EXPORT cublasSgemmEx(cublasHandle_t handle, cublasOperation_t transa, cublasOper
                      int ldb, const float *beta, void *C, cudaDataType Ctype, int ldc)
 {
     struct rrto_soft_gemm g;
-    cublasStatus_t status = start(&g, transa, transb, m, n, k, alpha, beta, RRTO_SOFT_R_32F);
+    cublasStatus_t status = start(handle, &g, transa, transb, m, n, k, alpha, beta, RRTO_SOFT_R_32F);
     if (status != CUBLAS_STATUS_SUCCESS)
         return status;
     set(&g.a, A, (int)Atype, lda, 0);
@@ -135,7 +146,7 @@ EXPORT cublasGemmStridedBatchedEx(cublasHandle_t handle, cublasOperation_t trans
     (void)algo; /* a hint */
     struct rrto_soft_gemm g;
     int scale_type = rrto_soft_scale_type((int)computeType, (int)Ctype);
-    cublasStatus_t status = start(&g, transa, transb, m, n, k, alpha, beta, scale_type);
+    cublasStatus_t status = start(handle, &g, transa, transb, m, n, k, alpha, beta, scale_type);
     if (status != CUBLAS_STATUS_SUCCESS)
         return status;
     set(&g.a, A, (int)Atype, lda, strideA);
@@ -164,7 +175,7 @@ EXPORT cublasGemmBatchedEx(cublasHandle_t handle, cublasOperation_t transa, cubl
     (void)algo;
     struct rrto_soft_gemm g;
     int scale_type = rrto_soft_scale_type((int)computeType, (int)Ctype);
-    cublasStatus_t status = start(&g, transa, transb, m, n, k, alpha, beta, scale_type);
+    cublasStatus_t status = start(handle, &g, transa, transb, m, n, k, alpha, beta, scale_type);
     if (status != CUBLAS_STATUS_SUCCESS)
         return status;
     set(&g.a, NULL, (int)Atype, lda, 0);

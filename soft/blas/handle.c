@@ -140,17 +140,17 @@ static cublasStatus_t copy_columns(size_t rows, size_t columns, size_t size, con
     EXPORT cublas##Direction##VectorAsync(int n, int elemSize, const void *from, int incx, void *to, int incy,         \
                                           cudaStream_t stream)                                                         \
     {                                                                                                                  \
-        (void)stream;                                                                                                  \
         if (n < 0 || elemSize <= 0 || incx <= 0 || incy <= 0)                                                          \
             return CUBLAS_STATUS_INVALID_VALUE;                                                                        \
+        rrto_soft_stream_settle((void *)stream);                                                                       \
         return copy_columns(1, (size_t)n, (size_t)elemSize, from, (size_t)incx, to, (size_t)incy);                     \
     }                                                                                                                  \
     EXPORT cublas##Direction##MatrixAsync(int rows, int cols, int elemSize, const void *A, int lda, void *B, int ldb,  \
                                           cudaStream_t stream)                                                         \
     {                                                                                                                  \
-        (void)stream;                                                                                                  \
         if (rows < 0 || cols < 0 || elemSize <= 0 || lda < rows || ldb < rows)                                         \
             return CUBLAS_STATUS_INVALID_VALUE;                                                                        \
+        rrto_soft_stream_settle((void *)stream);                                                                       \
         return copy_columns((size_t)rows, (size_t)cols, (size_t)elemSize, A, (size_t)lda, B, (size_t)ldb);             \
     }
 COPY_CALLS(Set)

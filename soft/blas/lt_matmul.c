@@ -3,6 +3,7 @@
 #include "blas/compute.h"
 #include "blas/gemm.h"
 #include "blas/lt.h"
+#include "blas/stream.h"
 #include "blas/tiles.h"
 
 #include <stdlib.h>
@@ -126,7 +127,6 @@ EXPORT cublasLtMatmul(cublasLtHandle_t lightHandle, cublasLtMatmulDesc_t compute
 {
     (void)workspace;
     (void)workspaceSizeInBytes;
-    (void)stream;
     const struct rrto_lt_algorithm *algorithm = (const void *)algo;
     if (!lightHandle)
         return CUBLAS_STATUS_NOT_INITIALIZED;
@@ -145,6 +145,8 @@ EXPORT cublasLtMatmul(cublasLtHandle_t lightHandle, cublasLtMatmulDesc_t compute
     enum rrto_soft_result result = describe(&g, &m, &a, &b, &c, &d);
     if (result != RRTO_SOFT_DONE)
         return status_of(result);
+    if (m.pointer_mode != 0)
+        rrto_soft_stream_settle((void *)stream);
     if (!rrto_soft_read_scalar(g.alpha, alpha, m.scale_type) || !rrto_soft_read_scalar(g.beta, beta, m.scale_type))
         return CUBLAS_STATUS_NOT_SUPPORTED;
     g.a.data = d.order == ORDER_ROW ? B : A;
@@ -153,7 +155,7 @@ EXPORT cublasLtMatmul(cublasLtHandle_t lightHandle, cublasLtMatmulDesc_t compute
     g.d.data = D;
     if (m.epilogue & EPILOGUE_BIAS && !g.bias)
         return CUBLAS_STATUS_INVALID_VALUE;
-    return status_of(rrto_soft_gemm(&g));
+    return status_of(rrto_soft_gemm_enqueue((void *)stream, &g));
 }
 
 static void set_algorithm(cublasLtMatmulAlgo_t *algo)
