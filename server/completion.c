@@ -182,16 +182,39 @@ static bool send_if_complete(struct rrto_completion *completion, struct rrto_com
     return true;
 }
 
+/* Streams that stand at an entry which is not complete: what comes behind it on them is not, either. */
+struct standing {
+    const void *streams[RRTO_COMPLETION_MAX_WAITERS];
+    unsigned n;
+};
+
+static bool stands(const struct standing *standing, const void *stream)
+{
+    for (unsigned i = 0; i < standing->n; i++) {
+        if (standing->streams[i] == stream)
+            return true;
+    }
+    return false;
+}
+
 static void settle_locked(struct rrto_completion *completion)
 {
     int32_t before = completion->device_error;
     bool all_older_sent = true;
+    struct standing standing = {.n = 0};
     for (struct rrto_completion_entry *entry = completion->first; entry; entry = entry->next) {
         if (entry->sent)
             continue;
         int32_t error;
-        if ((entry->in_order && !all_older_sent) || !is_complete(completion, entry, &error)) {
+        bool waits = entry->n_events || entry->not_before_ns;
+        if ((entry->in_order && !all_older_sent) || (waits && stands(&standing, entry->stream))) {
             all_older_sent = false;
+            continue;
+        }
+        if (!is_complete(completion, entry, &error)) {
+            all_older_sent = false;
+            if (standing.n < sizeof standing.streams / sizeof *standing.streams)
+                standing.streams[standing.n++] = entry->stream;
             continue;
         }
         /* A payload that was not complete a moment ago may be now, and this reply may be behind it on the device. */

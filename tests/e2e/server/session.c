@@ -86,6 +86,39 @@ static void copies(void **state)
     free(out);
 }
 
+/* Far more bytes than the limit of copies under way, in both directions at once. */
+static void small_staging(void **state)
+{
+    (void)state;
+    const char *const arguments[] = {"--staging", "1M", NULL};
+    struct server other;
+    struct client client;
+    server_start(&other, arguments);
+    client_open(&client, &other, 64 << 20);
+    uint64_t base = client.welcome.arena_base;
+    size_t n = 20 << 20;
+    uint8_t *in = malloc(n), *out = malloc(n);
+    SEND(&client, mem_alloc, 0, .va = base, .n_bytes = 2 * n);
+    for (uint32_t i = 0; i < 3; i++) {
+        fill(in, n, i);
+        SEND_PAYLOAD(&client, mem_copy_h2d, 0, in, n, .dst = base, .n_bytes = n);
+        uint64_t position = SEND(&client, mem_copy_d2h, RRTO_RECORD_WAIT, .src = base, .n_bytes = n);
+        client_payload(&client, position, out, n);
+        assert_memory_equal(in, out, n);
+    }
+    /* Many small ones, which share blocks that are used again. */
+    for (uint32_t i = 0; i < 2000; i++)
+        SEND_PAYLOAD(&client, mem_copy_h2d, 0, in + i, 3000, .dst = base + 3000 * i, .n_bytes = 3000);
+    uint64_t position = SEND(&client, mem_copy_d2h, RRTO_RECORD_WAIT, .src = base, .n_bytes = 2000 * 3000);
+    client_payload(&client, position, out, 2000 * 3000);
+    for (uint32_t i = 0; i < 2000; i++)
+        assert_memory_equal(out + 3000 * i, in + i, 3000);
+    free(in);
+    free(out);
+    client_close(&client);
+    assert_int_equal(server_stop(&other), 0);
+}
+
 static void ping(void **state)
 {
     (void)state;
@@ -298,6 +331,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(welcome),
         TEST(copies),
+        TEST(small_staging),
         TEST(ping),
         TEST(predicted),
         TEST(streams_and_events),

@@ -19,7 +19,7 @@ static struct rrto_control *example(int kind)
 {
     struct rrto_control *control = calloc(1, sizeof *control);
     assert_non_null(control);
-    control->kind = kind;
+    control->kind = (__typeof__(control->kind))kind;
     if (kind == RRTO_CONTROL_HELLO) {
         control->hello.plain = true;
         control->hello.log_bytes = 32 << 20;
