@@ -194,8 +194,7 @@ static bool append(struct rrto_session *session, struct rrto_session_caller *cal
     return true;
 }
 
-/* The application has a result. With the issue lock. */
-static void got_result(struct rrto_session *session, uint64_t now_ns)
+void rrto_session_result_locked(struct rrto_session *session, uint64_t now_ns)
 {
     rrto_counters_result(session->counters, now_ns);
     session->tracker.down = 0;
@@ -256,7 +255,7 @@ static bool made_ahead(struct rrto_session *session, const uint8_t *op, size_t n
         memcpy(extra->down, row->data, row->n_data);
     if (extra && extra->ret_position)
         *extra->ret_position = row->position;
-    got_result(session, session->options.now_ns());
+    rrto_session_result_locked(session, session->options.now_ns());
     return true;
 }
 
@@ -289,7 +288,7 @@ static int32_t await(struct rrto_session *session, struct rrto_session_caller *c
             (!counters->link_rtt_ns || now - start < counters->link_rtt_ns))
             counters->link_rtt_ns = now - start;
         if (decision->result && waiter->status == 0)
-            got_result(session, now);
+            rrto_session_result_locked(session, now);
         if (decision->memo && waiter->status >= 0)
             rrto_memo_put(&session->answers, op, n, waiter->reply, waiter->status);
         if (decision->checked && waiter->status == 0)
@@ -326,8 +325,10 @@ int32_t rrto_session_issue(struct rrto_session *session, struct rrto_session_cal
         pthread_mutex_unlock(&session->lock);
         return status;
     }
-    if (may_elide(session, caller, decision.info, bytes, n_bytes)) {
-        session->counters->ops_elided++;
+    bool elided = may_elide(session, caller, decision.info, bytes, n_bytes), order = extra && extra->order;
+    session->counters->ops_elided += elided && !order;
+    /* Nobody waits, but what the application issues next, on whatever stream, counts on what came before. */
+    if ((elided || order) && session->tracker.one_stream) {
         pthread_mutex_unlock(&session->lock);
         return 0;
     }
@@ -336,6 +337,8 @@ int32_t rrto_session_issue(struct rrto_session *session, struct rrto_session_cal
         return 0;
     }
     decide(session, bytes, n_bytes, extra, &decision);
+    if (elided || order)
+        decision.wait = decision.result = false;
     /* a remembered answer has its reply fields even where this caller does not want them */
     struct rrto_buf fields, *reply = extra ? extra->reply : NULL;
     if (decision.memo && !reply) {
@@ -369,95 +372,4 @@ void rrto_session_flush(struct rrto_session *session)
     pthread_mutex_lock(&session->lock);
     rrto_session_flush_locked(session);
     pthread_mutex_unlock(&session->lock);
-}
-
-/* The stream of the op at position, if the log still has it, and what its completion covers. With the issue lock. */
-static enum rrto_covers covers_at(struct rrto_session *session, uint64_t position, bool *ret_has_stream,
-                                  uint32_t *ret_stream)
-{
-    size_t n;
-    *ret_has_stream = false;
-    *ret_stream = 0;
-    const uint8_t *op = rrto_log_get(&session->encoder.log, position, &n);
-    const struct rrto_op_info *info = op ? session->options.table->info(rrto_optable_number(op)) : NULL;
-    if (!info || !(*ret_has_stream = rrto_optable_stream(info, op, n, ret_stream)))
-        return RRTO_COVERS_ITSELF;
-    return session->tracker.one_stream ? RRTO_COVERS_ALL : RRTO_COVERS_STREAM;
-}
-
-/* Whether this position has been polled for long enough to ask the server. With the issue lock. */
-static bool polled_long(struct rrto_session *session, uint64_t position)
-{
-    const unsigned n = sizeof session->polls / sizeof session->polls[0];
-    uint64_t now = session->options.now_ns();
-    for (unsigned i = 0; i < n; i++)
-        if (session->polls[i].position == position)
-            return now - session->polls[i].since_ns >= RRTO_SESSION_POLL_NS;
-    session->polls[session->poll_at].position = position;
-    session->polls[session->poll_at].since_ns = now;
-    session->poll_at = (session->poll_at + 1) % n;
-    return false;
-}
-
-bool rrto_session_poll(struct rrto_session *session, uint64_t position)
-{
-    bool has_stream, known = false;
-    uint32_t stream;
-    if (position < rrto_receiver_completed_all(&session->receiver))
-        return true;
-    if (rrto_receiver_lost(&session->receiver))
-        return false;
-    pthread_mutex_lock(&session->lock);
-    if (session->encoder.n_open > 0 || session->encoder.out.size > 0)
-        rrto_session_flush_locked(session);
-    enum rrto_covers covers = covers_at(session, position, &has_stream, &stream);
-    bool asked = polled_long(session, position);
-    pthread_mutex_unlock(&session->lock);
-    if (rrto_receiver_completed(&session->receiver, position, has_stream, stream))
-        return true;
-    if (!asked)
-        return false;
-    if (rrto_receiver_watch(&session->receiver, position, stream, covers, &known))
-        (void)rrto_session_subscribe(session, position);
-    rrto_receiver_pump(&session->receiver);
-    return rrto_receiver_completed(&session->receiver, position, has_stream, stream);
-}
-
-int32_t rrto_session_wait(struct rrto_session *session, struct rrto_session_caller *caller, uint64_t position)
-{
-    struct rrto_waiter waiter = {.position = position, .subscribed = true};
-    bool has_stream;
-    if (rrto_receiver_lost(&session->receiver))
-        return RRTO_LOST;
-    pthread_mutex_lock(&session->lock);
-    rrto_session_flush_locked(session);
-    waiter.covers = covers_at(session, position, &has_stream, &waiter.stream);
-    bool result = session->tracker.down > 0;
-    pthread_mutex_unlock(&session->lock);
-    if (rrto_receiver_completed(&session->receiver, position, has_stream, waiter.stream))
-        return 0;
-    uint64_t start = session->options.now_ns();
-    rrto_receiver_expect(&session->receiver, &waiter);
-    (void)rrto_session_subscribe(session, position);
-    caller->round_trips++;
-    __atomic_fetch_add(&session->counters->round_trips, 1, __ATOMIC_RELAXED);
-    int lost = rrto_receiver_wait(&session->receiver, &waiter);
-    uint64_t now = session->options.now_ns();
-    __atomic_fetch_add(&session->counters->blocked_ns, now - start, __ATOMIC_RELAXED);
-    pthread_mutex_lock(&session->lock);
-    session->counters->updated_ns = now;
-    if (lost == RRTO_OK && result && waiter.status == 0 && position + 1 >= session->tracker.down) {
-        got_result(session, now);
-    }
-    pthread_mutex_unlock(&session->lock);
-    return lost == RRTO_OK ? waiter.status : RRTO_LOST;
-}
-
-void rrto_session_drain(struct rrto_session *session, struct rrto_session_caller *caller, const void *host, size_t n)
-{
-    uint64_t position;
-    if (!rrto_receiver_down_in(&session->receiver, host, n, &position))
-        return;
-    (void)rrto_session_wait(session, caller, position);
-    (void)rrto_receiver_drain(&session->receiver, host, n);
 }

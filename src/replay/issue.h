@@ -7,9 +7,10 @@
 #include "base/buf.h"
 
 struct rrto_issue_extra {
-    const void *up;         /* payload to the server, `n_bytes` of the op; read (snapshotted) before issue returns */
-    void *down;             /* where the payload of a `down` op goes */
-    bool wait;              /* block until the op has completed (pageable D2H ...) */
+    const void *up; /* payload to the server, `n_bytes` of the op; read (snapshotted) before issue returns */
+    void *down;     /* where the payload of a `down` op goes */
+    bool wait;      /* block until the op has completed (pageable D2H ...) */
+    bool order;     /* a synchronise for the sake of order: later work of every stream comes behind it, nobody waits */
     struct rrto_buf *reply; /* reply fields of a waiting op; cleared first; may be NULL */
     uint64_t *ret_position; /* the op's place in the log, written when it was issued; may be NULL */
 };

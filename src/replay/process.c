@@ -39,9 +39,7 @@ bool rrto_process_is_mine(void)
     return rrto_process.page && rrto_process.page[0];
 }
 
-/* --- threads
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* --- threads --- */
 
 /* A thread of the application ends: its lane is free for another one. */
 static void thread_ended(void *arg)
@@ -90,8 +88,7 @@ static void take_lane(struct rrto_thread *thread, struct rrto_session *session)
     pthread_mutex_unlock(&session->lock);
 }
 
-/* --- start, fork, exit
- * --------------------------------------------------------------------------------------------------------- */
+/* --- start, fork, exit --- */
 
 /* In the run folder, so that they survive the process; else, or when that fails, in plain memory. A program that
  * another one in the same process (exec) followed has its own file. */
@@ -237,8 +234,7 @@ __attribute__((destructor)) static void leave(void)
         rrto_warn("the report could not be written to %s: %s", config->report, rrto_status_text(status));
 }
 
-/* --- the session
- * --------------------------------------------------------------------------------------------------------------- */
+/* --- the session --- */
 
 struct rrto_session *rrto_process_session(void)
 {

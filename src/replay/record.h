@@ -23,9 +23,7 @@ enum {
 /* The audit hash after one more op. */
 uint64_t rrto_record_hash(uint64_t hash, const void *op, size_t n_bytes);
 
-/* --- encoder
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* --- encoder --- */
 
 #define RRTO_RECORD_NO_SOURCE UINT64_MAX
 
@@ -57,9 +55,7 @@ void rrto_record_close(struct rrto_record_encoder *encoder);
 /* Closes, and says goodbye. */
 void rrto_record_end(struct rrto_record_encoder *encoder);
 
-/* --- decoder
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* --- decoder --- */
 
 struct rrto_record_op {
     uint64_t position;

@@ -104,6 +104,8 @@ void rrto_session_send_payload_locked(struct rrto_session *session, const void *
 bool rrto_session_make_room(struct rrto_session *session, uint64_t n);
 /* Asks for a REPLY once the op at position, which has been flushed, has completed. False: lost. */
 bool rrto_session_subscribe(struct rrto_session *session, uint64_t position);
+/* With the issue lock: the application has the result of an inference. */
+void rrto_session_result_locked(struct rrto_session *session, uint64_t now_ns);
 /* Starts and stops the flusher thread, wakes it. */
 int rrto_flusher_start(struct rrto_session *session);
 void rrto_flusher_stop(struct rrto_session *session);

@@ -129,9 +129,7 @@ void rrto_trace_op(struct rrto_trace *trace, const struct rrto_trace_op *op)
         rrto_trace_flush(trace);
 }
 
-/* --- reading
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* --- reading --- */
 
 struct rrto_trace_reader {
     int fd;

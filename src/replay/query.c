@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What front ends ask about ops that were issued before: has it completed, wait for it, drain what goes to this memory.
+ */
+#include "base/status.h"
+#include "replay/session.h"
+
+/* The stream of the op at position, if the log still has it, and what its completion covers. With the issue lock. */
+static enum rrto_covers covers_at(struct rrto_session *session, uint64_t position, bool *ret_has_stream,
+                                  uint32_t *ret_stream)
+{
+    size_t n;
+    *ret_has_stream = false;
+    *ret_stream = 0;
+    const uint8_t *op = rrto_log_get(&session->encoder.log, position, &n);
+    const struct rrto_op_info *info = op ? session->options.table->info(rrto_optable_number(op)) : NULL;
+    if (!info || !(*ret_has_stream = rrto_optable_stream(info, op, n, ret_stream)))
+        return RRTO_COVERS_ITSELF;
+    return session->tracker.one_stream ? RRTO_COVERS_ALL : RRTO_COVERS_STREAM;
+}
+
+/* Whether this position has been polled for long enough to ask the server. With the issue lock. */
+static bool polled_long(struct rrto_session *session, uint64_t position)
+{
+    const unsigned n = sizeof session->polls / sizeof session->polls[0];
+    uint64_t now = session->options.now_ns();
+    for (unsigned i = 0; i < n; i++)
+        if (session->polls[i].position == position)
+            return now - session->polls[i].since_ns >= RRTO_SESSION_POLL_NS;
+    session->polls[session->poll_at].position = position;
+    session->polls[session->poll_at].since_ns = now;
+    session->poll_at = (session->poll_at + 1) % n;
+    return false;
+}
+
+bool rrto_session_poll(struct rrto_session *session, uint64_t position)
+{
+    bool has_stream, known = false;
+    uint32_t stream;
+    if (position < rrto_receiver_completed_all(&session->receiver))
+        return true;
+    if (rrto_receiver_lost(&session->receiver))
+        return false;
+    pthread_mutex_lock(&session->lock);
+    if (session->encoder.n_open > 0 || session->encoder.out.size > 0)
+        rrto_session_flush_locked(session);
+    enum rrto_covers covers = covers_at(session, position, &has_stream, &stream);
+    bool asked = polled_long(session, position);
+    pthread_mutex_unlock(&session->lock);
+    if (rrto_receiver_completed(&session->receiver, position, has_stream, stream))
+        return true;
+    if (!asked)
+        return false;
+    if (rrto_receiver_watch(&session->receiver, position, stream, covers, &known))
+        (void)rrto_session_subscribe(session, position);
+    rrto_receiver_pump(&session->receiver);
+    return rrto_receiver_completed(&session->receiver, position, has_stream, stream);
+}
+
+int32_t rrto_session_wait(struct rrto_session *session, struct rrto_session_caller *caller, uint64_t position)
+{
+    struct rrto_waiter waiter = {.position = position, .subscribed = true};
+    bool has_stream;
+    if (rrto_receiver_lost(&session->receiver))
+        return RRTO_LOST;
+    pthread_mutex_lock(&session->lock);
+    rrto_session_flush_locked(session);
+    waiter.covers = covers_at(session, position, &has_stream, &waiter.stream);
+    bool result = session->tracker.down > 0;
+    pthread_mutex_unlock(&session->lock);
+    if (rrto_receiver_completed(&session->receiver, position, has_stream, waiter.stream))
+        return 0;
+    uint64_t start = session->options.now_ns();
+    rrto_receiver_expect(&session->receiver, &waiter);
+    (void)rrto_session_subscribe(session, position);
+    caller->round_trips++;
+    __atomic_fetch_add(&session->counters->round_trips, 1, __ATOMIC_RELAXED);
+    int lost = rrto_receiver_wait(&session->receiver, &waiter);
+    uint64_t now = session->options.now_ns();
+    __atomic_fetch_add(&session->counters->blocked_ns, now - start, __ATOMIC_RELAXED);
+    pthread_mutex_lock(&session->lock);
+    session->counters->updated_ns = now;
+    if (lost == RRTO_OK && result && waiter.status == 0 && position + 1 >= session->tracker.down) {
+        rrto_session_result_locked(session, now);
+    }
+    pthread_mutex_unlock(&session->lock);
+    return lost == RRTO_OK ? waiter.status : RRTO_LOST;
+}
+
+void rrto_session_drain(struct rrto_session *session, struct rrto_session_caller *caller, const void *host, size_t n)
+{
+    uint64_t position;
+    if (!rrto_receiver_down_in(&session->receiver, host, n, &position))
+        return;
+    (void)rrto_session_wait(session, caller, position);
+    (void)rrto_receiver_drain(&session->receiver, host, n);
+}
