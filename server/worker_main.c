@@ -6,12 +6,15 @@
 #include "session.h"
 #include "worker_process.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* The parent holds the other end of the control socket: when it is gone, so are we, whatever the device is doing. */
@@ -70,6 +73,18 @@ static void drop_powers(void)
     signal(SIGHUP, SIG_IGN);
 }
 
+/* A client that vanished without a word (power, network) is noticed within a minute and a half. On a unix socket this
+ * does nothing. */
+static void keep_alive(int fd)
+{
+    int on = 1, idle_s = 30, interval_s = 10, count = 6;
+    (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof interval_s);
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
 static void enter_context(void *arg)
 {
     struct rrto_worker *worker = arg;
@@ -94,6 +109,7 @@ int main(int argc, char **argv)
     if (!worker.vendor)
         return 1;
     rrto_conn_init_socket(&worker.conn, RRTO_WORKER_CONN_FD);
+    keep_alive(RRTO_WORKER_CONN_FD);
     rrto_objects_init(&worker.objects);
     int status = rrto_worker_greet(&worker);
     if (status != RRTO_OK)
