@@ -68,6 +68,7 @@ EXPORT cudnnBatchNormalizationForwardInference(cudnnHandle_t handle, cudnnBatchN
                                                const void *bnScale, const void *bnBias, const void *estimatedMean,
                                                const void *estimatedVariance, double epsilon)
 {
+    rrto_dnn_settle(handle);
     const struct rrto_dnn_tensor *from = rrto_dnn_tensor_of(xDesc), *to = rrto_dnn_tensor_of(yDesc);
     struct affine a;
     if (!handle || !alpha || !beta || !from || !to || !x || !y || !bnScale || !bnBias || !estimatedMean ||
@@ -129,6 +130,7 @@ EXPORT cudnnBatchNormalizationForwardTraining(cudnnHandle_t handle, cudnnBatchNo
                                               void *resultRunningMean, void *resultRunningVariance, double epsilon,
                                               void *resultSaveMean, void *resultSaveInvVariance)
 {
+    rrto_dnn_settle(handle);
     const struct rrto_dnn_tensor *from = rrto_dnn_tensor_of(xDesc), *to = rrto_dnn_tensor_of(yDesc);
     struct affine a;
     if (!handle || !alpha || !beta || !from || !to || !x || !y || !bnScale || !bnBias)
@@ -185,6 +187,7 @@ EXPORT cudnnBatchNormalizationForwardTrainingEx(
     cudnnActivationDescriptor_t activationDesc, void *workspace, size_t workSpaceSizeInBytes, void *reserveSpace,
     size_t reserveSpaceSizeInBytes)
 {
+    rrto_dnn_settle(handle);
     (void)zDesc;
     (void)zData;
     (void)activationDesc;
@@ -244,6 +247,7 @@ EXPORT cudnnBatchNormalizationBackwardEx(
     const void *savedMean, const void *savedInvVariance, cudnnActivationDescriptor_t activationDesc, void *workSpace,
     size_t workSpaceSizeInBytes, void *reserveSpace, size_t reserveSpaceSizeInBytes)
 {
+    rrto_dnn_settle(handle);
     (void)yDesc;
     (void)yData;
     (void)dzDesc;

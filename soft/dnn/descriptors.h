@@ -3,11 +3,12 @@
 #ifndef RRTO_SOFT_DNN_DESCRIPTORS_H
 #define RRTO_SOFT_DNN_DESCRIPTORS_H
 
+#include "blas/stream.h"
 #include "dnn/tensor.h"
 #include "gen/api_cudnn.h"
 
 struct rrto_dnn_handle {
-    void *stream; /* kept for the question; work is carried out at the call, as the soft driver does */
+    void *stream;
 };
 
 struct rrto_dnn_filter {
@@ -29,6 +30,18 @@ struct rrto_dnn_activation {
     int mode, nan_propagation;
     double coefficient;
 };
+
+static inline void *rrto_dnn_stream(cudnnHandle_t handle)
+{
+    return ((const struct rrto_dnn_handle *)(const void *)handle)->stream;
+}
+
+/* Entry of a call that computes at the call: everything before it is done. */
+static inline void rrto_dnn_settle(cudnnHandle_t handle)
+{
+    if (handle)
+        rrto_soft_stream_settle(rrto_dnn_stream(handle));
+}
 
 static inline const struct rrto_dnn_tensor *rrto_dnn_tensor_of(const cudnnTensorDescriptor_t descriptor)
 {

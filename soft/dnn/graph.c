@@ -163,6 +163,17 @@ static void *find_pointer(const struct rrto_dnn_attribute *uids, const struct rr
     return NULL;
 }
 
+struct execution {
+    struct rrto_dnn_convolution convolution;
+    void *x, *w, *y;
+};
+
+static int run_later(void *arg)
+{
+    const struct execution *e = arg;
+    return (int)rrto_dnn_convolution_run(&e->convolution, e->x, e->w, e->y);
+}
+
 EXPORT cudnnBackendExecute(cudnnHandle_t handle, cudnnBackendDescriptor_t executionPlan,
                            cudnnBackendDescriptor_t variantPack)
 {
@@ -185,5 +196,13 @@ EXPORT cudnnBackendExecute(cudnnHandle_t handle, cudnnBackendDescriptor_t execut
          *y = find_pointer(uids, pointers, graph.y_uid);
     if (!x || !w || !y)
         return CUDNN_STATUS_BAD_PARAM_NULL_POINTER;
-    return rrto_dnn_status(rrto_dnn_convolution_run(&graph.convolution, x, w, y));
+    struct execution execution = {graph.convolution, x, w, y};
+    int error;
+    result = rrto_dnn_convolution_check(&graph.convolution);
+    if (result == RRTO_DNN_DONE &&
+        rrto_soft_defer(rrto_dnn_stream(handle), run_later, &execution, sizeof execution, &error))
+        return error ? CUDNN_STATUS_EXECUTION_FAILED : CUDNN_STATUS_SUCCESS;
+    if (result == RRTO_DNN_DONE)
+        result = rrto_dnn_convolution_run(&graph.convolution, x, w, y);
+    return rrto_dnn_status(result);
 }

@@ -81,6 +81,7 @@ EXPORT cudnnActivationForward(cudnnHandle_t handle, cudnnActivationDescriptor_t 
                               const cudnnTensorDescriptor_t xDesc, const void *x, const void *beta,
                               const cudnnTensorDescriptor_t yDesc, void *y)
 {
+    rrto_dnn_settle(handle);
     struct call call;
     if (!handle || !activationDesc || !start(&call, xDesc, x, yDesc, y, alpha, beta) ||
         !rrto_dnn_same_dims(call.x, call.y))
@@ -115,6 +116,7 @@ EXPORT cudnnSoftmaxForward(cudnnHandle_t handle, cudnnSoftmaxAlgorithm_t algo, c
                            const void *alpha, const cudnnTensorDescriptor_t xDesc, const void *x, const void *beta,
                            const cudnnTensorDescriptor_t yDesc, void *y)
 {
+    rrto_dnn_settle(handle);
     struct call call;
     if (!handle || !start(&call, xDesc, x, yDesc, y, alpha, beta) || !rrto_dnn_same_dims(call.x, call.y) ||
         call.x->n_dims < 2)
@@ -185,6 +187,7 @@ EXPORT cudnnPoolingForward(cudnnHandle_t handle, const cudnnPoolingDescriptor_t 
                            const cudnnTensorDescriptor_t xDesc, const void *x, const void *beta,
                            const cudnnTensorDescriptor_t yDesc, void *y)
 {
+    rrto_dnn_settle(handle);
     struct call call;
     const struct rrto_dnn_pooling *p = (const void *)poolingDesc;
     if (!handle || !p || !start(&call, xDesc, x, yDesc, y, alpha, beta) || call.x->n_dims != p->n_spatial + 2 ||
@@ -217,6 +220,7 @@ static void add_all(struct call *call, const void *unused)
 EXPORT cudnnAddTensor(cudnnHandle_t handle, const void *alpha, const cudnnTensorDescriptor_t aDesc, const void *A,
                       const void *beta, const cudnnTensorDescriptor_t cDesc, void *C)
 {
+    rrto_dnn_settle(handle);
     struct call call;
     if (!handle || !start(&call, aDesc, A, cDesc, C, alpha, beta) || call.x->n_dims != call.y->n_dims)
         return CUDNN_STATUS_BAD_PARAM;

@@ -2,6 +2,7 @@
 /* Contexts: one primary context, others on demand; a stack of current ones per thread. A context separates nothing
  * here. */
 #include "driver.h"
+#include "scheduler.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -209,5 +210,6 @@ SOFT_EXPORT CUresult cuCtxSetCacheConfig(CUfunc_cache config)
 
 SOFT_EXPORT CUresult cuCtxSynchronize(void)
 {
-    return soft_ready();
+    CUresult result = soft_ready();
+    return result ? result : soft_settle_all();
 }

@@ -3,6 +3,7 @@
  * named kernels that programs carry for it choose grids by them; what the CPU cannot do (managed memory, peers, graphs,
  * host mapping) is reported as missing. */
 #include "driver.h"
+#include "scheduler.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -127,7 +128,7 @@ static CUresult device_ok(const void *answer, CUdevice device)
 
 SOFT_EXPORT CUresult cuInit(unsigned int flags)
 {
-    if (flags)
+    if (flags || !soft_sched_init())
         return CUDA_ERROR_INVALID_VALUE;
     initialised = true;
     return CUDA_SUCCESS;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the files of the soft driver share. Device memory is host memory; everything is executed at the call, in the
- * order of the calls, so a stream is always idle when a call returns. */
+ * order of the calls, so a stream is always idle when a call returns; unless scheduler.h is switched on. */
 #ifndef SOFT_DRIVER_DRIVER_H
 #define SOFT_DRIVER_DRIVER_H
 
@@ -28,12 +28,14 @@ struct CUstream_st {
     unsigned int flags;
     int priority;
     unsigned long long id;
+    struct soft_queue *queue; /* scheduler.h; NULL while it is off */
 };
 struct CUevent_st {
     enum soft_magic magic;
     unsigned int flags;
     bool recorded;
     uint64_t time_ns;
+    struct soft_op *mark; /* where it was recorded; NULL while the scheduler is off */
 };
 struct CUfunc_st {
     enum soft_magic magic;
@@ -54,6 +56,9 @@ CUresult soft_ready(void);
 CUcontext soft_current(void);
 bool soft_stream_ok(CUstream stream);
 uint64_t soft_now_ns(void);
+/* What the driver knows of an address range: page-locked host memory, device memory, or neither. */
+enum soft_memory { SOFT_PAGEABLE, SOFT_PINNED, SOFT_DEVICE };
+enum soft_memory soft_memory_kind(uint64_t address, uint64_t n_bytes);
 /* Memory for a module's variables, and its end. */
 CUdeviceptr soft_memory_alloc(size_t n_bytes);
 bool soft_memory_free(CUdeviceptr address);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Functions: their attributes, occupancy, launches. */
 #include "driver.h"
+#include "scheduler.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -168,6 +169,31 @@ static CUresult params_read(const struct rrto_kernel_image *image, uint8_t *bloc
     return CUDA_SUCCESS;
 }
 
+/* A launch with its parameter block, as it is carried out. */
+struct launch {
+    const struct kernel_body *body;
+    struct kernel_launch shape;
+    _Alignas(16) uint8_t params[];
+};
+
+static CUresult launch_run(void *arg)
+{
+    struct launch *launch = arg;
+    const struct kernel_launch *shape = &launch->shape;
+    launch->shape.params = launch->params;
+    uint64_t start = soft_now_ns();
+    CUresult result = CUDA_SUCCESS;
+    if (rrto_kernel_body_run(launch->body, shape)) {
+        soft_complain("soft GPU: kernel %s has no body for these arguments", shape->image->name);
+        result = CUDA_ERROR_NOT_SUPPORTED;
+    }
+    if (getenv("SOFT_GPU_TRACE"))
+        soft_complain("soft GPU: %8.3f ms %ux%ux%u x %ux%ux%u %s", (double)(soft_now_ns() - start) / 1e6,
+                      shape->grid[0], shape->grid[1], shape->grid[2], shape->block[0], shape->block[1], shape->block[2],
+                      shape->image->name);
+    return result;
+}
+
 static CUresult launch(CUfunction function, const struct kernel_launch *shape, CUstream stream, void **params,
                        void **extra)
 {
@@ -185,27 +211,20 @@ static CUresult launch(CUfunction function, const struct kernel_launch *shape, C
     if (threads > (uint64_t)most || shape->shared_bytes > (uint32_t)function->max_dynamic_bytes)
         return CUDA_ERROR_INVALID_VALUE;
     const struct rrto_kernel_image *image = function->image;
-    uint8_t small[4096] __attribute__((aligned(16))), *block = small;
-    if (image->param_bytes > sizeof small && !(block = malloc(image->param_bytes)))
+    size_t n_bytes = sizeof(struct launch) + image->param_bytes;
+    uint8_t small[4096] __attribute__((aligned(16)));
+    struct launch *filled = n_bytes > sizeof small ? malloc(n_bytes) : (void *)small;
+    if (!filled)
         return CUDA_ERROR_OUT_OF_MEMORY;
-    memset(block, 0, image->param_bytes);
-    struct kernel_launch filled = *shape;
-    filled.image = image;
-    filled.params = block;
-    CUresult result = params_read(image, block, params, extra);
-    struct soft_flip *flip = result ? NULL : soft_flip_begin(image, block);
-    uint64_t start = soft_now_ns();
-    if (!result && rrto_kernel_body_run(function->body, &filled)) {
-        soft_complain("soft GPU: kernel %s has no body for these arguments", image->name);
-        result = CUDA_ERROR_NOT_SUPPORTED;
-    }
-    soft_flip_end(flip, image);
-    if (getenv("SOFT_GPU_TRACE"))
-        soft_complain("soft GPU: %8.3f ms %ux%ux%u x %ux%ux%u %s", (double)(soft_now_ns() - start) / 1e6,
-                      shape->grid[0], shape->grid[1], shape->grid[2], shape->block[0], shape->block[1], shape->block[2],
-                      image->name);
-    if (block != small)
-        free(block);
+    memset(filled, 0, n_bytes);
+    filled->body = function->body;
+    filled->shape = *shape;
+    filled->shape.image = image;
+    CUresult result = params_read(image, filled->params, params, extra);
+    if (!result)
+        result = soft_enqueue(stream, launch_run, filled, n_bytes);
+    if ((void *)filled != (void *)small)
+        free(filled);
     return result;
 }
 

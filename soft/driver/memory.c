@@ -5,6 +5,7 @@
 #include "base/map.h"
 #include "base/range.h"
 #include "driver.h"
+#include "scheduler.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -16,8 +17,8 @@
 /* An address range that answers pointer questions. */
 struct block {
     uint64_t start, n_bytes;
-    bool host;
-    uint64_t handle; /* of a mapping; 0 otherwise */
+    bool host, registered; /* registered: host memory that is the application's */
+    uint64_t handle;       /* of a mapping; 0 otherwise */
 };
 
 struct physical {
@@ -92,13 +93,15 @@ static uint64_t block_map(size_t n_bytes, bool host)
     void *start = MAP_FAILED;
     if (host || n <= soft_total_bytes() - used_bytes)
         start = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (start != MAP_FAILED && !block_add((struct block){(uint64_t)(uintptr_t)start, n, host, 0})) {
+    if (start != MAP_FAILED && !block_add((struct block){(uint64_t)(uintptr_t)start, n, host, false, 0})) {
         munmap(start, n);
         start = MAP_FAILED;
     }
     if (start != MAP_FAILED && !host)
         used_bytes += n;
     pthread_mutex_unlock(&lock);
+    if (start != MAP_FAILED && soft_sched_on())
+        memset(start, soft_sched_poison(), n);
     return start == MAP_FAILED ? 0 : (uint64_t)(uintptr_t)start;
 }
 
@@ -106,7 +109,7 @@ static bool block_unmap(uint64_t start, bool host)
 {
     pthread_mutex_lock(&lock);
     struct block *block = block_find(start);
-    bool ok = block && block->start == start && block->host == host && !block->handle;
+    bool ok = block && block->start == start && block->host == host && !block->handle && !block->registered;
     if (ok) {
         munmap((void *)(uintptr_t)start, block->n_bytes);
         if (!host)
@@ -153,14 +156,29 @@ SOFT_EXPORT CUresult cuMemAllocPitch_v2(CUdeviceptr *address, size_t *pitch, siz
     return cuMemAlloc_v2(address, *pitch * height);
 }
 
+/* Freeing waits for the device, as the real one does in practice; not so unmapping below. */
 SOFT_EXPORT CUresult cuMemFree_v2(CUdeviceptr address)
 {
+    (void)soft_settle_all();
     return !address || block_unmap(address, false) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
+}
+
+static CUresult free_run(void *arg)
+{
+    CUdeviceptr address;
+    memcpy(&address, arg, sizeof address);
+    return block_unmap(address, false) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
 }
 
 SOFT_EXPORT CUresult cuMemFreeAsync(CUdeviceptr address, CUstream stream)
 {
-    return soft_stream_ok(stream) ? cuMemFree_v2(address) : CUDA_ERROR_INVALID_HANDLE;
+    if (!soft_stream_ok(stream))
+        return CUDA_ERROR_INVALID_HANDLE;
+    if (!address)
+        return CUDA_SUCCESS;
+    if (soft_memory_kind(address, 1) != SOFT_DEVICE)
+        return CUDA_ERROR_INVALID_VALUE;
+    return soft_enqueue(stream, free_run, &address, sizeof address);
 }
 
 SOFT_EXPORT CUresult cuMemHostAlloc(void **address, size_t n_bytes, unsigned int flags)
@@ -179,18 +197,51 @@ SOFT_EXPORT CUresult cuMemAllocHost_v2(void **address, size_t n_bytes)
 
 SOFT_EXPORT CUresult cuMemFreeHost(void *address)
 {
+    (void)soft_settle_all();
     return block_unmap((uint64_t)(uintptr_t)address, true) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
 }
 
 SOFT_EXPORT CUresult cuMemHostRegister_v2(void *address, size_t n_bytes, unsigned int flags)
 {
     (void)flags;
-    return address && n_bytes ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
+    if (!address || !n_bytes)
+        return CUDA_ERROR_INVALID_VALUE;
+    uint64_t start = (uint64_t)(uintptr_t)address;
+    pthread_mutex_lock(&lock);
+    size_t after = block_after(start + n_bytes - 1);
+    CUresult result = CUDA_SUCCESS;
+    if (after && blocks[after - 1].start + blocks[after - 1].n_bytes > start)
+        result = CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED;
+    else if (!block_add((struct block){start, n_bytes, true, true, 0}))
+        result = CUDA_ERROR_OUT_OF_MEMORY;
+    pthread_mutex_unlock(&lock);
+    return result;
 }
 
 SOFT_EXPORT CUresult cuMemHostUnregister(void *address)
 {
-    return address ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
+    if (!address)
+        return CUDA_ERROR_INVALID_VALUE;
+    (void)soft_settle_all();
+    pthread_mutex_lock(&lock);
+    struct block *block = block_find((uint64_t)(uintptr_t)address);
+    bool ok = block && block->registered && block->start == (uint64_t)(uintptr_t)address;
+    if (ok)
+        block_remove(block);
+    pthread_mutex_unlock(&lock);
+    return ok ? CUDA_SUCCESS : CUDA_ERROR_HOST_MEMORY_NOT_REGISTERED;
+}
+
+enum soft_memory soft_memory_kind(uint64_t address, uint64_t n_bytes)
+{
+    pthread_mutex_lock(&lock);
+    const struct block *block = block_find(address);
+    enum soft_memory kind = !block                                                 ? SOFT_PAGEABLE
+                            : !block->host                                         ? SOFT_DEVICE
+                            : n_bytes <= block->n_bytes - (address - block->start) ? SOFT_PINNED
+                                                                                   : SOFT_PAGEABLE;
+    pthread_mutex_unlock(&lock);
+    return kind;
 }
 
 SOFT_EXPORT CUresult cuMemHostGetDevicePointer_v2(CUdeviceptr *address, void *host, unsigned int flags)
@@ -341,6 +392,21 @@ static void physical_drop(struct physical *physical, CUmemGenericAllocationHandl
     free(physical);
 }
 
+/* New memory holds nothing that anybody may rely on. */
+static void physical_poison(const struct physical *physical)
+{
+    if (!soft_sched_on())
+        return;
+    void *memory = mmap(NULL, physical->n_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, (off_t)physical->offset);
+    if (memory == MAP_FAILED)
+        return;
+    /* All of a small one, the start of each granule of a large one. */
+    size_t n = physical->n_bytes > 4 * (size_t)SOFT_GRANULARITY ? SOFT_GRANULARITY / 8 : SOFT_GRANULARITY;
+    for (uint64_t at = 0; at < physical->n_bytes; at += SOFT_GRANULARITY)
+        memset((uint8_t *)memory + at, soft_sched_poison(), n);
+    munmap(memory, physical->n_bytes);
+}
+
 SOFT_EXPORT CUresult cuMemCreate(CUmemGenericAllocationHandle *handle, size_t n_bytes,
                                  const CUmemAllocationProp *properties, unsigned long long flags)
 {
@@ -360,6 +426,7 @@ SOFT_EXPORT CUresult cuMemCreate(CUmemGenericAllocationHandle *handle, size_t n_
     if (ok) {
         used_bytes += n_bytes;
         *handle = ++last_handle;
+        physical_poison(physical);
     } else {
         if (physical && physical->offset)
             rrto_range_free(file_space, physical->offset, NULL);
@@ -393,7 +460,7 @@ SOFT_EXPORT CUresult cuMemMap(CUdeviceptr address, size_t n_bytes, size_t offset
         result = CUDA_ERROR_INVALID_VALUE;
     else if (mmap((void *)(uintptr_t)address, n_bytes, PROT_NONE, MAP_SHARED | MAP_FIXED, file,
                   (off_t)physical->offset) == MAP_FAILED ||
-             !block_add((struct block){address, n_bytes, false, handle}))
+             !block_add((struct block){address, n_bytes, false, false, handle}))
         result = CUDA_ERROR_OUT_OF_MEMORY;
     else
         physical->n_mapped++;

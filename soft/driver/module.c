@@ -2,6 +2,7 @@
 /* Modules and functions. A module is parsed, not compiled: a function is a kernel name for which soft/kernels has a
  * body. */
 #include "driver.h"
+#include "scheduler.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -101,6 +102,7 @@ SOFT_EXPORT CUresult cuModuleUnload(CUmodule module)
 {
     if (!module_ok(module))
         return CUDA_ERROR_INVALID_HANDLE;
+    (void)soft_settle_all(); /* its kernels may be on their way */
     for (CUfunction function = module->functions, next; function; function = next) {
         next = function->next;
         rrto_kernel_body_destroy(function->body);

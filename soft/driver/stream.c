@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Streams and events. Work is done when a call returns, so there is nothing to wait for: an event is the time at which
- * it was recorded. */
+/* Streams and events. While the scheduler is off, work is done when a call returns and an event is the time at which it
+ * was recorded; otherwise it is a mark in the stream's queue. */
 #include "driver.h"
+#include "scheduler.h"
 
 #include <stdlib.h>
 
@@ -23,7 +24,13 @@ SOFT_EXPORT CUresult cuStreamCreateWithPriority(CUstream *ret_stream, unsigned i
     struct CUstream_st *stream = calloc(1, sizeof *stream);
     if (!stream)
         return CUDA_ERROR_OUT_OF_MEMORY;
-    *stream = (struct CUstream_st){SOFT_STREAM, flags, priority < -5 ? -5 : priority > 0 ? 0 : priority, 0};
+    *stream = (struct CUstream_st){.magic = SOFT_STREAM, .flags = flags, .priority = priority};
+    stream->priority = priority < -5 ? -5 : priority > 0 ? 0 : priority;
+    stream->queue = soft_queue_create(!(flags & CU_STREAM_NON_BLOCKING));
+    if (soft_sched_on() && !stream->queue) {
+        free(stream);
+        return CUDA_ERROR_OUT_OF_MEMORY;
+    }
     stream->id = 2 + __atomic_add_fetch(&last_id, 1, __ATOMIC_RELAXED);
     *ret_stream = stream;
     return CUDA_SUCCESS;
@@ -39,6 +46,7 @@ SOFT_EXPORT CUresult cuStreamDestroy_v2(CUstream stream)
     if ((uintptr_t)stream <= 2 || !soft_stream_ok(stream))
         return CUDA_ERROR_INVALID_HANDLE;
     stream->magic = 0;
+    soft_queue_close(stream->queue); /* returns at once; what is enqueued still runs */
     free(stream);
     return CUDA_SUCCESS;
 }
@@ -50,12 +58,14 @@ static CUresult stream_result(CUstream stream)
 
 SOFT_EXPORT CUresult cuStreamSynchronize(CUstream stream)
 {
-    return stream_result(stream);
+    CUresult result = stream_result(stream);
+    return result ? result : soft_settle(stream);
 }
 
 SOFT_EXPORT CUresult cuStreamQuery(CUstream stream)
 {
-    return stream_result(stream);
+    CUresult result = stream_result(stream);
+    return result ? result : soft_query(stream);
 }
 
 SOFT_EXPORT CUresult cuStreamGetPriority(CUstream stream, int *priority)
@@ -94,12 +104,24 @@ SOFT_EXPORT CUresult cuStreamIsCapturing(CUstream stream, CUstreamCaptureStatus 
     return stream_result(stream);
 }
 
+struct host_function {
+    void (*function)(void *);
+    void *argument;
+};
+
+static CUresult host_function_run(void *arg)
+{
+    const struct host_function *call = arg;
+    call->function(call->argument);
+    return CUDA_SUCCESS;
+}
+
 SOFT_EXPORT CUresult cuLaunchHostFunc(CUstream stream, void (*function)(void *), void *argument)
 {
     if (!soft_stream_ok(stream))
         return CUDA_ERROR_INVALID_HANDLE;
-    function(argument);
-    return CUDA_SUCCESS;
+    struct host_function call = {function, argument};
+    return soft_enqueue_host(stream, host_function_run, &call, sizeof call);
 }
 
 static bool event_ok(CUevent event)
@@ -110,7 +132,10 @@ static bool event_ok(CUevent event)
 SOFT_EXPORT CUresult cuStreamWaitEvent(CUstream stream, CUevent event, unsigned int flags)
 {
     (void)flags;
-    return event_ok(event) ? stream_result(stream) : CUDA_ERROR_INVALID_HANDLE;
+    CUresult result = event_ok(event) ? stream_result(stream) : CUDA_ERROR_INVALID_HANDLE;
+    if (!result)
+        result = soft_event_order(event, stream);
+    return result;
 }
 
 SOFT_EXPORT CUresult cuEventCreate(CUevent *ret_event, unsigned int flags)
@@ -133,6 +158,7 @@ SOFT_EXPORT CUresult cuEventDestroy_v2(CUevent event)
     if (!event_ok(event))
         return CUDA_ERROR_INVALID_HANDLE;
     event->magic = 0;
+    soft_event_forget(event);
     free(event);
     return CUDA_SUCCESS;
 }
@@ -141,9 +167,7 @@ SOFT_EXPORT CUresult cuEventRecord(CUevent event, CUstream stream)
 {
     if (!event_ok(event) || !soft_stream_ok(stream))
         return CUDA_ERROR_INVALID_HANDLE;
-    event->time_ns = soft_now_ns();
-    event->recorded = true;
-    return CUDA_SUCCESS;
+    return soft_event_record(event, stream);
 }
 
 SOFT_EXPORT CUresult cuEventRecordWithFlags(CUevent event, CUstream stream, unsigned int flags)
@@ -154,12 +178,12 @@ SOFT_EXPORT CUresult cuEventRecordWithFlags(CUevent event, CUstream stream, unsi
 
 SOFT_EXPORT CUresult cuEventSynchronize(CUevent event)
 {
-    return event_ok(event) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_HANDLE;
+    return event_ok(event) ? soft_event_wait(event) : CUDA_ERROR_INVALID_HANDLE;
 }
 
 SOFT_EXPORT CUresult cuEventQuery(CUevent event)
 {
-    return cuEventSynchronize(event);
+    return event_ok(event) ? soft_event_query(event) : CUDA_ERROR_INVALID_HANDLE;
 }
 
 SOFT_EXPORT CUresult cuEventElapsedTime_v2(float *ms, CUevent start, CUevent end)
@@ -170,6 +194,11 @@ SOFT_EXPORT CUresult cuEventElapsedTime_v2(float *ms, CUevent start, CUevent end
     if (!event_ok(start) || !event_ok(end) || !start->recorded || !end->recorded ||
         (start->flags | end->flags) & TIMING_DISABLED)
         return CUDA_ERROR_INVALID_HANDLE;
+    CUresult result = soft_event_query(start);
+    if (!result)
+        result = soft_event_query(end);
+    if (result)
+        return result;
     *ms = (float)((double)(int64_t)(end->time_ns - start->time_ns) / 1e6);
     return CUDA_SUCCESS;
 }
