@@ -98,6 +98,7 @@ struct rrto_cu_launch_config {
     X(cuMemFreeHost, 1, (void *))                                                                                      \
     X(cuMemcpyHtoDAsync_v2, 1, (uint64_t, const void *, size_t, void *))                                               \
     X(cuMemcpyDtoHAsync_v2, 1, (void *, uint64_t, size_t, void *))                                                     \
+    X(cuMemsetD8Async, 0, (uint64_t, unsigned char, size_t, void *))                                                   \
     X(cuMemcpy2DAsync_v2, 1, (const struct rrto_cu_copy_2d *, void *))                                                 \
     X(cuModuleLoadData, 1, (void **, const void *))                                                                    \
     X(cuModuleGetFunction, 1, (void **, void *, const char *))                                                         \

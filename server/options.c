@@ -239,6 +239,12 @@ int rrto_options_check(const struct rrto_options *options, char *why, size_t n_w
         snprintf(why, n_why, "compute: '%.80s' is not real, skip or milliseconds (at most 60000)", options->compute);
         return RRTO_INVALID;
     }
+    static const char sched[] = "adversarial:";
+    if (*options->sched && (strncmp(options->sched, sched, sizeof sched - 1) != 0 ||
+                            !parse_uint(options->sched + sizeof sched - 1, false, &number))) {
+        snprintf(why, n_why, "sched: '%.80s' is not adversarial:SEED, SEED being a number", options->sched);
+        return RRTO_INVALID;
+    }
     if (options->ready_fd[0] && (!parse_uint(options->ready_fd, false, &number) || number > 1 << 20)) {
         snprintf(why, n_why, "ready-fd: '%.80s' is not a descriptor", options->ready_fd);
         return RRTO_INVALID;

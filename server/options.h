@@ -25,6 +25,8 @@
     X(libraries, "libraries", LIST, "", "FOLDER",                                                                      \
       "where to look for libcuda, cuBLAS and cuDNN first; may be repeated")                                            \
     X(soft_threads, "soft-threads", UINT, "2", "N", "threads of the soft device (results depend on it)")               \
+    X(sched, "sched", STRING, "", "adversarial:SEED",                                                                  \
+      "for tests: the soft device runs work as early or as late as it may, by a seed")                                 \
     X(log, "log", STRING, "info", "LEVEL", "error, warn, info or debug")                                               \
     X(stdio, "stdio", FLAG, "no", "", "serve the one client whose socket is standard input, then exit")                \
     X(exit_with_parent, "exit-with-parent", FLAG, "no", "", "exit when the parent process does")                       \

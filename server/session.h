@@ -64,7 +64,6 @@ struct rrto_worker {
     struct rrto_worker_stream streams[RRTO_WORKER_MAX_STREAMS]; /* [0]: the legacy stream */
     uint32_t n_streams;
     void *barrier_stream;
-    void *barrier_event; /* new streams wait for it: the last mem_free's; NULL when there was none */
     struct {
         uint64_t address, n_bytes;
     } symbols[RRTO_WORKER_MAX_SYMBOLS];
@@ -105,6 +104,9 @@ void **rrto_worker_record_all(struct rrto_worker *worker, uint32_t *ret_n, int32
 /* Every stream goes on only after what all streams have been given so far. *ret_event (from the pool) completes then
  * too. */
 int32_t rrto_worker_barrier(struct rrto_worker *worker, void **ret_event);
+/* Everything issued from now on, on any stream, comes behind what is on this stream now: what a synchronise means when
+ * nobody waits for it. */
+int32_t rrto_worker_order_behind(struct rrto_worker *worker, void *stream);
 /* Looks up a stream for a handler; false: no such id. */
 bool rrto_worker_stream(struct rrto_worker *worker, uint32_t id, void **ret_stream);
 

@@ -19,16 +19,29 @@ void *rrto_objects_get(struct rrto_worker *worker, enum rrto_kind kind, uint32_t
     return object;
 }
 
+/* later's next work comes behind earlier's present work. */
+static int32_t order_one(struct rrto_worker *worker, void *later, void *earlier)
+{
+    int32_t error;
+    void *event = rrto_completion_record(&worker->completion, earlier, &error);
+    if (!event)
+        return error;
+    error = worker->driver.cuStreamWaitEvent(later, event, 0);
+    rrto_completion_give(&worker->completion, event);
+    return error;
+}
+
 int32_t rrto_objects_add(struct rrto_worker *worker, enum rrto_kind kind, uint32_t id, void *object)
 {
     if (kind == RRTO_KIND_stream && worker->n_streams == RRTO_WORKER_MAX_STREAMS)
         return RRTO_TOO_LARGE;
     int status = rrto_objects_put(&worker->objects, kind, id, object);
     if (status == RRTO_OK && kind == RRTO_KIND_stream) {
+        /* The application may have synchronised with what is under way without waiting for it, or freed memory that
+         * this stream's work will use. */
+        for (uint32_t i = 0; i < worker->n_streams && status == RRTO_OK; i++)
+            status = order_one(worker, object, worker->streams[i].stream);
         worker->streams[worker->n_streams++] = (struct rrto_worker_stream){id, object};
-        /* Memory that was freed before this stream existed may be in its hands next. */
-        if (worker->barrier_event)
-            (void)worker->driver.cuStreamWaitEvent(object, worker->barrier_event, 0);
     }
     return status;
 }
@@ -216,6 +229,22 @@ int32_t rrto_worker_barrier(struct rrto_worker *worker, void **ret_event)
     if (error && event)
         rrto_completion_give(&worker->completion, event);
     *ret_event = event;
+    return error;
+}
+
+int32_t rrto_worker_order_behind(struct rrto_worker *worker, void *stream)
+{
+    if (worker->n_streams == 1)
+        return 0;
+    int32_t error;
+    void *event = rrto_completion_record(&worker->completion, stream, &error);
+    if (!event)
+        return error;
+    for (uint32_t i = 0; i < worker->n_streams && error == 0; i++) {
+        if (worker->streams[i].stream != stream)
+            error = worker->driver.cuStreamWaitEvent(worker->streams[i].stream, event, 0);
+    }
+    rrto_completion_give(&worker->completion, event);
     return error;
 }
 

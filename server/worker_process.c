@@ -71,6 +71,8 @@ char **rrto_spawn_environment(const struct rrto_options *options, char *const *e
         if (asprintf(&out[n], "%s=%llu", threads[i], (unsigned long long)options->soft_threads) > 0)
             n++;
     }
+    if (*options->sched && asprintf(&out[n], "SOFT_GPU_SCHED=%s", options->sched) > 0)
+        n++;
 #ifdef __x86_64__
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
         out[n++] = strdup("OPENBLAS_CORETYPE=Haswell");
@@ -91,7 +93,7 @@ static char **worker_arguments(const char *worker_path, const struct rrto_option
                                const struct rrto_hello *hello, uint64_t number)
 {
     static const char *const handed_over[] = {"device",    "compute",      "memory", "staging",
-                                              "libraries", "soft-threads", "log"};
+                                              "libraries", "soft-threads", "log",    "sched"};
     char **out = calloc(MAX_ARGUMENTS, sizeof *out);
     size_t n = 0;
     if (!out)

@@ -24,12 +24,18 @@ struct retiring {
     int32_t error;
 };
 
+/* The stream whose work, right after a barrier, comes behind everything. */
+static void *behind_barrier(const struct rrto_worker *worker)
+{
+    return worker->n_streams == 1 ? NULL : worker->barrier_stream;
+}
+
 static void retire_collected(struct retiring *retiring)
 {
     struct rrto_worker *worker = retiring->worker;
     for (uint32_t i = 0; i < retiring->n_runs; i++) {
         /* One event for each: they share nothing, and there are few. */
-        void *event = rrto_completion_record(&worker->completion, worker->barrier_stream, &retiring->error);
+        void *event = rrto_completion_record(&worker->completion, behind_barrier(worker), &retiring->error);
         if (event)
             rrto_worker_retire(worker, event, NULL, retiring->runs[i]);
     }
@@ -44,6 +50,21 @@ static void retire(void *arg, uint32_t run)
     retiring->runs[retiring->n_runs++] = run;
 }
 
+/* Under the soft device's adversarial scheduler, what was freed is overwritten, where it stays mapped: behind all work
+ * that was issued before, ahead of all that comes. */
+static int32_t poison_freed(struct rrto_worker *worker, uint64_t va, uint64_t n_bytes, void **event)
+{
+    if (!*worker->options.sched || n_bytes > (uint64_t)16 << 20 || !worker->driver.cuMemsetD8Async ||
+        !rrto_backing_covers(&worker->backing, va, n_bytes))
+        return 0;
+    int32_t error = worker->driver.cuMemsetD8Async(va, 0xfd, n_bytes, behind_barrier(worker));
+    if (error)
+        return error;
+    rrto_completion_give(&worker->completion, *event);
+    *event = NULL;
+    return rrto_worker_barrier(worker, event);
+}
+
 int32_t rrto_server_mem_free(struct rrto_exec *exec, const struct rrto_args_mem_free *args)
 {
     struct rrto_worker *worker = exec->worker;
@@ -51,13 +72,13 @@ int32_t rrto_server_mem_free(struct rrto_exec *exec, const struct rrto_args_mem_
     /* Whoever gets this memory next, on whatever stream, comes behind everything that may use it now. */
     void *event = NULL;
     int32_t error = rrto_worker_barrier(worker, &event);
+    if (!error)
+        error = poison_freed(worker, args->va, args->n_bytes, &event);
     if (error)
         return error;
     error = rrto_backing_free(&worker->backing, args->va, args->n_bytes, retire, &retiring);
     retire_collected(&retiring);
-    if (worker->barrier_event)
-        rrto_completion_give(&worker->completion, worker->barrier_event);
-    worker->barrier_event = event;
+    rrto_completion_give(&worker->completion, event);
     return error ? error : retiring.error;
 }
 

@@ -26,6 +26,8 @@ int32_t rrto_server_stream_synchronize(struct rrto_exec *exec, const struct rrto
     void *stream;
     if (!rrto_worker_stream(exec->worker, args->stream, &stream))
         return RRTO_INVALID;
+    if (!exec->wait)
+        return rrto_worker_order_behind(exec->worker, stream);
     return rrto_worker_complete_after(exec, stream, NULL, NULL, 0);
 }
 

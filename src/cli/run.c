@@ -27,7 +27,7 @@
 #include <unistd.h>
 
 struct run {
-    const char *server, *mode, *report, *compute;
+    const char *server, *mode, *report, *compute, *sched;
     char **command;
     char folder[128];
     struct rrto_private_server private_server;
@@ -42,6 +42,7 @@ static const char help_text[] =
     "  --mode MODE      replay (default), async, percall, percall-device or plain (RRTO_MODE)\n"
     "  --report FILE    write what the run has cost, as JSON (RRTO_REPORT)\n"
     "  --compute real|skip|MS  what the private rrtod does instead of computing: for measurements\n"
+    "  --sched adversarial:SEED  the soft GPU runs work as early or as late as it may: for tests\n"
     "  --help\n\n"
     "Ends as COMMAND does; 125: rrto itself failed, 126: COMMAND cannot be executed, 127: it is not found.\n"
     "docs/environment.md lists the variables that fine-tune it.";
@@ -50,9 +51,13 @@ static const char help_text[] =
 static int parse(int argc, char **argv, struct run *run)
 {
     static const struct option options[] = {
-        {"server", required_argument, NULL, 's'}, {"mode", required_argument, NULL, 'm'},
-        {"report", required_argument, NULL, 'r'}, {"compute", required_argument, NULL, 'c'},
-        {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0},
+        {"server", required_argument, NULL, 's'},
+        {"mode", required_argument, NULL, 'm'},
+        {"report", required_argument, NULL, 'r'},
+        {"compute", required_argument, NULL, 'c'},
+        {"sched", required_argument, NULL, 'a'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
     };
     const struct rrto_config *config = rrto_config_get();
     run->server = config->server;
@@ -71,6 +76,9 @@ static int parse(int argc, char **argv, struct run *run)
             break;
         case 'c':
             run->compute = optarg;
+            break;
+        case 'a':
+            run->sched = optarg;
             break;
         case 'h':
             puts(help_text);
@@ -99,10 +107,10 @@ static int check(struct run *run)
     }
     if (*run->server && rrto_address_parse(run->server, &address, why, sizeof why) != RRTO_OK)
         return rrto_cli_say(RRTO_CLI_WRONG_USE, "run: %s", why);
-    if (*run->server && run->compute)
+    if (*run->server && (run->compute || run->sched))
         return rrto_cli_say(RRTO_CLI_WRONG_USE,
-                            "run: --compute is for the private server; give it to the rrtod at %s instead",
-                            run->server);
+                            "run: --%s is for the private server; give it to the rrtod at %s instead",
+                            run->compute ? "compute" : "sched", run->server);
     if (*run->report) {
         char copy[PATH_MAX];
         snprintf(copy, sizeof copy, "%s", run->report);
@@ -148,7 +156,8 @@ static bool prepare_environment(const struct run *run, char *why, size_t n_why)
 static bool start_server(struct run *run, char *why, size_t n_why)
 {
     bool soft = rrto_mode_find(run->mode)->soft_server;
-    if (!rrto_private_server_start(&run->private_server, run->folder, soft ? "soft" : "auto", run->compute, why, n_why))
+    if (!rrto_private_server_start(&run->private_server, run->folder, soft || run->sched ? "soft" : "auto",
+                                   run->compute, run->sched, why, n_why))
         return false;
     rrto_cli_say(0,
                  soft ? "computing on the soft GPU in a private rrtod"

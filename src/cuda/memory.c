@@ -136,6 +136,17 @@ static int32_t d2h_rectangle(const struct rrto_copy *copy, uint32_t stream)
     return result ? result : freed;
 }
 
+/* A synchronous copy up has synchronised with its stream: copies down that came before have arrived, and what any
+ * stream does from now on comes behind it. The source was read at the call, so the device need not be waited for. */
+static int32_t after_synchronous_h2d(uint32_t stream)
+{
+    struct rrto_args_stream_synchronize args = {.stream = stream};
+    struct rrto_issue_extra extra = {.order = true};
+    if (rrto_host_any())
+        rrto_issue_drain(NULL, SIZE_MAX);
+    return rrto_cuda_issued(rrto_issue_stream_synchronize(&args, &extra));
+}
+
 /* Host to host is the stream's turn, too: what was issued before comes first. */
 static int32_t h2h_rectangle(const struct rrto_copy *copy)
 {
@@ -179,8 +190,11 @@ int32_t rrto_memory_copy(const struct rrto_copy *request)
 
     if (to_device && from_device)
         return d2d_rectangle(&copy, stream);
-    if (to_device)
-        return copy.height == 1 ? h2d_row(copy.dst, copy.src, copy.width, stream) : h2d_rectangle(&copy, stream);
+    if (to_device) {
+        int32_t result =
+            copy.height == 1 ? h2d_row(copy.dst, copy.src, copy.width, stream) : h2d_rectangle(&copy, stream);
+        return result || !copy.synchronous ? result : after_synchronous_h2d(stream);
+    }
     if (!from_device)
         return h2h_rectangle(&copy);
     if (copy.height > 1)
