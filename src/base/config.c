@@ -104,6 +104,23 @@ static bool known(const char *name, size_t n)
     return false;
 }
 
+/* The names that a list may hold stand in its help, behind the colon. */
+static void warn_about_unknown_items(const char *variable, const char *help, const char *list)
+{
+    const char *allowed = strchr(help, ':');
+    while (allowed && list && *list) {
+        size_t n = strcspn(list, ",");
+        bool found = n == 0;
+        for (const char *at = allowed + 1; !found && *at; at += strcspn(at, ",")) {
+            at += strspn(at, ", ");
+            found = strcspn(at, ",") == n && memcmp(at, list, n) == 0;
+        }
+        if (!found)
+            rrto_warn("%s: there is no '%.*s'; there are%s", variable, (int)n, list, allowed + 1);
+        list += n + (list[n] == ',');
+    }
+}
+
 static void warn_about_unknown_names(void)
 {
     for (char **entry = environ; entry && *entry; entry++) {
@@ -120,21 +137,42 @@ static void warn_about_unknown_names(void)
     }
 }
 
+#define type_name_STRING "text"
+#define type_name_LIST "list"
+#define type_name_UINT "number"
+#define type_name_BOOL "yes or no"
+
+static const char *help_of(const void *wanted)
+{
+#define X(field, name, type, def, help)                                                                                \
+    if (wanted == &config.field)                                                                                       \
+        return help;
+    RRTO_CONFIG_LIST(X)
+#undef X
+    return "";
+}
+
 static void read_environment(void)
 {
+    /* Under rrto run the warnings have been given once already, by rrto itself. */
+    const char *run_dir = getenv("RRTO_RUN_DIR");
+    bool first = !run_dir || !*run_dir;
 #define X(field, name, type, def, help)                                                                                \
     {                                                                                                                  \
         const char *value = getenv(name);                                                                              \
         if (!parse_##type(value ? value : (def), &config.field)) {                                                     \
-            rrto_warn("%s=%s is not a valid %s: taking the default", name, value ? value : "", #type);                 \
+            if (first)                                                                                                 \
+                rrto_warn("%s=%s is not a valid %s: taking the default", name, value ? value : "", type_name_##type);  \
             parse_##type(def, &config.field);                                                                          \
         }                                                                                                              \
     }
     RRTO_CONFIG_LIST(X)
 #undef X
-    /* Under rrto run the warning has been given once already, by rrto itself. */
-    if (!config.run_dir || !*config.run_dir)
-        warn_about_unknown_names();
+    if (!first)
+        return;
+    warn_about_unknown_names();
+    warn_about_unknown_items("RRTO_DISABLE", help_of(&config.disable), config.disable);
+    warn_about_unknown_items("RRTO_ENABLE", help_of(&config.enable), config.enable);
 }
 
 const struct rrto_config *rrto_config_get(void)

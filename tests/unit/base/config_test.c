@@ -51,6 +51,11 @@ static bool has_values(void)
            rrto_config_enabled("lazysync");
 }
 
+static bool has_defaults_but_memo(void)
+{
+    return rrto_config_disabled("memo") && rrto_config_disabled("patch") && !rrto_config_disabled("elide");
+}
+
 static bool survives_its_environment(void)
 {
     char value[] = "RRTO_SERVER=first";
@@ -83,7 +88,13 @@ static void mistakes_are_named(void **state)
                         "rrto: warn: unknown variable RRTO_SOMETHING_ELSE (see docs/environment.md)\n");
     char *number[] = {"RRTO_FRAME_BYTES=12k", NULL};
     assert_string_equal(with_environment(number, has_defaults),
-                        "rrto: warn: RRTO_FRAME_BYTES=12k is not a valid UINT: taking the default\n");
+                        "rrto: warn: RRTO_FRAME_BYTES=12k is not a valid number: taking the default\n");
+    char *optimisation[] = {"RRTO_DISABLE=memo,elid,patch", "RRTO_ENABLE=hostpointers", NULL};
+    const char *said = with_environment(optimisation, has_defaults_but_memo);
+    assert_ptr_equal(strstr(said, "rrto: warn: RRTO_DISABLE: there is no 'elid'; there are elide, memo"), said);
+    assert_null(strstr(said, "RRTO_ENABLE"));
+    char *child[] = {"RRTO_SERVR=x", "RRTO_FRAME_BYTES=12k", "RRTO_DISABLE=elid", "RRTO_RUN_DIR=/x", NULL};
+    assert_string_equal(with_environment(child, has_defaults), ""); /* rrto run has said so */
     char *overflow[] = {"RRTO_FRAME_BYTES=99999999999999999999999", NULL};
     assert_string_not_equal(with_environment(overflow, has_defaults), "");
 }
