@@ -44,6 +44,16 @@ EXPORT cublasGetVersion_v2(cublasHandle_t handle, int *version)
     return CUBLAS_STATUS_SUCCESS;
 }
 
+EXPORT cublasGetProperty(libraryPropertyType type, int *value)
+{
+    static const int parts[] = {
+        [MAJOR_VERSION] = VERSION_MAJOR, [MINOR_VERSION] = VERSION_MINOR, [PATCH_LEVEL] = VERSION_PATCH};
+    if (!value || (unsigned)type >= sizeof parts / sizeof *parts)
+        return CUBLAS_STATUS_INVALID_VALUE;
+    *value = parts[type];
+    return CUBLAS_STATUS_SUCCESS;
+}
+
 EXPORT cublasSetWorkspace_v2(cublasHandle_t handle, void *workspace, size_t workspaceSizeInBytes)
 {
     if (!handle)

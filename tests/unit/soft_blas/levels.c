@@ -158,6 +158,12 @@ static void settings(void **state)
     assert_ptr_equal(stream, &version);
     OK(cublasSetStream_v2(handle, NULL));
     OK(cublasGetVersion_v2(handle, &version));
+    int major = 0, minor = 0, patch = 0;
+    OK(cublasGetProperty(MAJOR_VERSION, &major));
+    OK(cublasGetProperty(MINOR_VERSION, &minor));
+    OK(cublasGetProperty(PATCH_LEVEL, &patch));
+    assert_int_equal(major * 10000 + minor * 100 + patch, version);
+    assert_int_equal(cublasGetProperty((libraryPropertyType)3, &major), CUBLAS_STATUS_INVALID_VALUE);
     assert_in_range(version, 130000, 139999);
 }
 
