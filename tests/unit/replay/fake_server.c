@@ -114,8 +114,8 @@ static int on_op(void *arg, const struct rrto_record_op *op)
     *received =
         (struct fake_received){.number = number, .n = op->n_bytes, .wait = op->wait, .predicted = op->predicted};
     memcpy(received->bytes, op->bytes, op->n_bytes < 64 ? op->n_bytes : 64);
-    for (uint64_t i = 0; i < op->n_payload; i++)
-        received->payload_sum = received->payload_sum * 31 + ((const uint8_t *)op->payload)[i];
+    if (op->n_payload > 0)
+        received->payload_hash = rrto_record_hash(0, op->payload, op->n_payload);
     server->hash = op->hash;
     if (number == FAKE_D2H)
         data(server, op->position, rrto_optable_payload(info(number), op->bytes, op->n_bytes));

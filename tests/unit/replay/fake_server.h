@@ -28,7 +28,7 @@ struct fake_received {
     size_t n;
     uint8_t bytes[64];
     bool wait, predicted;
-    uint64_t payload_sum;
+    uint64_t payload_hash;
 };
 
 struct fake_server {
