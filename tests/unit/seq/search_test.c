@@ -16,8 +16,7 @@ static uint32_t random_below(uint32_t n)
     return (uint32_t)((seed >> 33) % n);
 }
 
-/* --- the reference: the same rule, with nothing but the past to look at
- * -------------------------------------------------------- */
+/* --- the reference: the same rule, with nothing but the past to look at --- */
 
 static uint64_t past[MAX], from[MAX];
 static unsigned lane_of[MAX];
@@ -101,9 +100,7 @@ static uint64_t reference_push(unsigned lane_number, uint64_t token)
     return source;
 }
 
-/* --- streams
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* --- streams --- */
 
 static uint64_t stream[MAX];
 static size_t n_stream;
@@ -230,6 +227,42 @@ static void test_insertion_deletion(void **state)
     }
 }
 
+/* What comes between an inference's result and the next inference is nobody's deviation; leaving in the middle is one.
+ */
+static void test_deviations(void **state)
+{
+    (void)state;
+    struct rrto_seq *seq = fresh();
+    n_stream = 0;
+    for (unsigned i = 0; i < 6; i++) {
+        size_t begin = n_stream;
+        put_model(0, 70, 0, 0);
+        run(seq, begin, n_stream);
+        rrto_seq_result(seq);
+        begin = n_stream;
+        for (unsigned k = 0; k < i; k++) /* frees and the like, never the same number */
+            put(900 + k);
+        run(seq, begin, n_stream);
+        (void)rrto_seq_boundary(seq);
+    }
+    assert_int_equal(rrto_seq_deviations(seq), 0);
+    for (unsigned i = 0; i < 4; i++) { /* so that there is an established one */
+        size_t begin = n_stream;
+        put_model(0, 70, 0, 0);
+        run(seq, begin, n_stream);
+        rrto_seq_result(seq);
+        (void)rrto_seq_boundary(seq);
+    }
+    size_t begin = n_stream;
+    put_model(0, 35, 0, 0);
+    n_stream--; /* the result is never asked for */
+    put(31337);
+    put(31338);
+    run(seq, begin, n_stream);
+    assert_int_equal(rrto_seq_deviations(seq), 1);
+    rrto_seq_destroy(seq);
+}
+
 static void test_alternation(void **state)
 {
     (void)state;
@@ -308,9 +341,9 @@ static void test_limits(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_steady),      cmocka_unit_test(test_insertion_deletion),
-        cmocka_unit_test(test_alternation), cmocka_unit_test(test_reference),
-        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_steady),     cmocka_unit_test(test_insertion_deletion),
+        cmocka_unit_test(test_deviations), cmocka_unit_test(test_alternation),
+        cmocka_unit_test(test_reference),  cmocka_unit_test(test_limits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
