@@ -117,8 +117,8 @@ static bool examine_server(const char *server, int timeout_ms)
     printf("  device: %s%s\n", welcome->device_name,
            welcome->soft ? " (the soft GPU: computes on the server's CPU)" : "");
     printf("  compute: %s\n", welcome->compute);
-    printf("  memory: %lu MiB\n", (unsigned long)(welcome->total_memory >> 20));
-    printf("  driver %d.%d, cuBLAS %lu, cuBLASLt %lu, cuDNN %lu\n", welcome->driver_version / 1000,
+    printf("  memory for a session: %lu MiB\n", (unsigned long)(welcome->total_memory >> 20));
+    printf("  driver %d.%d, cuBLAS %lu, cuBLASLt %lu, cuDNN %lu (0: not there)\n", welcome->driver_version / 1000,
            welcome->driver_version % 1000 / 10, (unsigned long)welcome->cublas_version,
            (unsigned long)welcome->cublaslt_version, (unsigned long)welcome->cudnn_version);
     printf("  session opened in %.2f ms, round trip %.3f ms (median of %d)\n", (double)result.connect_ns / 1e6,

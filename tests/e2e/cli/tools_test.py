@@ -73,6 +73,8 @@ class Tools(unittest.TestCase):
         self.assertRegex(result.stdout, r"(?m)^  libcudart\.so\.13 +/.*/doors/libcudart\.so\.13$")
         self.assertRegex(result.stdout, r"(?m)^  libnvrtc\.so\.13 +/.*/fallback/libnvrtc\.so\.13$")
         self.assertIn("soft GPU", result.stdout)
+        self.assertGreater(int(re.search(r"memory for a session: (\d+) MiB", result.stdout).group(1)), 64)
+        self.assertRegex(result.stdout, r"cuBLAS 1\d{5}, cuBLASLt 1\d{5}, cuDNN \d{5} ")
         round_trip = float(re.search(r"round trip ([\d.]+) ms", result.stdout).group(1))
         self.assertGreater(round_trip, 0)
         self.assertIn("unsupported calls", result.stdout)
