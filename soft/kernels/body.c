@@ -5,8 +5,10 @@
 #include <stdlib.h>
 
 static const struct family *const tables[] = {
-    families_elementwise, families_reduce, families_softmax, families_norm,   families_pool,      families_copy,
-    families_select,      families_sort,   families_index,   families_random, families_attention, families_examples,
+    families_elementwise, families_reduce,    families_softmax, families_norm,     families_pool,
+    families_copy,        families_select,    families_sort,    families_index,    families_random,
+    families_attention,   families_examples,  families_dropout, families_backward, families_attention_backward,
+    families_foreach,     families_detection,
 };
 
 bool bind_nothing(struct kernel_body *body, const struct kernel_name *name, const struct rrto_kernel_image *image)

@@ -37,7 +37,8 @@ int run_nothing(const struct kernel_body *body, const struct kernel_launch *laun
 /* One table per file, ended by a row without a name. */
 extern const struct family families_elementwise[], families_reduce[], families_softmax[], families_norm[],
     families_pool[], families_copy[], families_index[], families_sort[], families_select[], families_attention[],
-    families_examples[], families_random[];
+    families_examples[], families_random[], families_dropout[], families_backward[], families_attention_backward[],
+    families_foreach[], families_detection[];
 
 /* The k-th kernel parameter, of type T. */
 #define PARAM(launch, k, T)                                                                                            \

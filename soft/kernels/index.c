@@ -57,6 +57,37 @@ static int run_index(const struct kernel_body *body, const struct kernel_launch 
     return 0;
 }
 
+/* index_elementwise_kernel<..., index_copy_kernel_impl<T>::lambda> (n, object): OffsetCalculator<3> of (output,
+ * indices, source), output, indices, source, i64 size, i64 stride (elements) */
+static bool bind_index_copy(struct kernel_body *body, const struct kernel_name *name,
+                            const struct rrto_kernel_image *image)
+{
+    struct part element[1], size[1];
+    if (name->n_args < 3 || !part_is(part_base(name->args[2]), "index_copy_kernel_impl") ||
+        !part_template(name->args[2], element, 1) || !part_template(element[0], size, 1) || image->sizes[1] != 648)
+        return false;
+    body->numbers[BYTES] = part_number(size[0], 0);
+    return body->numbers[BYTES] > 0;
+}
+
+static int run_index_copy(const struct kernel_body *body, const struct kernel_launch *launch)
+{
+    const uint8_t *object = launch->params + launch->image->offsets[1], *pointers[3];
+    struct offsets offsets = offsets_read(object, 3);
+    int64_t bounds[2];
+    memcpy(pointers, object + ((offsets_bytes(3) + 7) & ~7u), sizeof pointers);
+    memcpy(bounds, object + ((offsets_bytes(3) + 7) & ~7u) + sizeof pointers, sizeof bounds);
+    for (int64_t i = 0, n = param_integer(launch, 0); i < n; i++) {
+        int64_t index = type_scalar_i64(TYPE_I64, pointers[1] + offsets_get(&offsets, 1, (uint64_t)i));
+        if (index < 0 || index >= bounds[0])
+            return -1; /* the device would assert */
+        memcpy((uint8_t *)pointers[0] + offsets_get(&offsets, 0, (uint64_t)i) +
+                   index * bounds[1] * body->numbers[BYTES],
+               pointers[2] + offsets_get(&offsets, 2, (uint64_t)i), (size_t)body->numbers[BYTES]);
+    }
+    return 0;
+}
+
 /* index_elementwise_kernel<..., flip_kernel_impl<T>::lambda> (n, object): OffsetCalculator<2, signed>, output, input */
 static bool bind_flip(struct kernel_body *body, const struct kernel_name *name, const struct rrto_kernel_image *image)
 {
@@ -175,6 +206,7 @@ static int run_rows(const struct kernel_body *body, const struct kernel_launch *
 }
 
 const struct family families_index[] = {
+    {.name = "index_elementwise_kernel", .bind = bind_index_copy, .run = run_index_copy, .n_params = 2},
     {.name = "index_elementwise_kernel", .bind = bind_index, .run = run_index, .n_params = 2},
     {.name = "index_elementwise_kernel", .bind = bind_flip, .run = run_flip, .n_params = 2},
     {.name = "_scatter_gather_elementwise_kernel", .bind = bind_scatter, .run = run_scatter, .n_params = 2},

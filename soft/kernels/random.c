@@ -1,42 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Random numbers on the device: Philox 4x32-10 (Salmon et al., SC 2011), a sequence per thread, as cuRAND numbers them,
- * so that a seed gives the numbers that it gives on a GPU (up to the last bits of logarithm, sine and cosine).
+/* Random numbers on the device: Philox, a sequence per thread, as cuRAND numbers them, so that a seed gives the numbers
+ * that it gives on a GPU (up to the last bits of logarithm, sine and cosine).
  *
  * distribution_elementwise_grid_stride_kernel<accumulator, unroll, distribution, transform> (n, { seed, offset, -,
  * captured }, -, object): object: output, i32 stride, transform's members; or OffsetCalculator<1>, output, transform's
  * members. */
 #include "body.h"
+#include "philox.h"
 
 #include <math.h>
 
 enum kind { UNIFORM, NORMAL, BERNOULLI, EXPONENTIAL, INTEGERS, INTEGERS_ANY };
 /* numbers: 0 kind, 1 unroll; types: 0 output */
 
-static void philox(uint64_t seed, uint64_t counter, uint64_t sequence, uint32_t ret[4])
-{
-    uint32_t c[4] = {(uint32_t)counter, (uint32_t)(counter >> 32), (uint32_t)sequence, (uint32_t)(sequence >> 32)};
-    uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
-    for (int round = 0; round < 10; round++) {
-        uint64_t p0 = (uint64_t)0xD2511F53 * c[0], p1 = (uint64_t)0xCD9E8D57 * c[2];
-        uint32_t next[4] = {(uint32_t)(p1 >> 32) ^ c[1] ^ k0, (uint32_t)p1, (uint32_t)(p0 >> 32) ^ c[3] ^ k1,
-                            (uint32_t)p0};
-        memcpy(c, next, sizeof c);
-        k0 += 0x9E3779B9;
-        k1 += 0xBB67AE85;
-    }
-    memcpy(ret, c, sizeof c);
-}
-
-static float uniform(uint32_t bits) /* in (0, 1] */
-{
-    return (float)bits * 0x1p-32f + 0x1p-33f;
-}
-
 /* Box and Muller's transform of two words into two normal numbers. */
 static void normal_pair(uint32_t a, uint32_t b, float *ret)
 {
     const float angle = 0x1p-32f * 6.2831855f;
-    float s = sqrtf(-2 * logf(uniform(a))), v = (float)b * angle + angle / 2;
+    float s = sqrtf(-2 * logf(philox_uniform(a))), v = (float)b * angle + angle / 2;
     ret[0] = sinf(v) * s;
     ret[1] = cosf(v) * s;
 }
@@ -121,7 +102,7 @@ static int run_random(const struct kernel_body *body, const struct kernel_launch
         philox(seed, offset / 4 + (uint64_t)round, (uint64_t)thread, words);
         uint8_t *to = output + (strided ? (int64_t)offsets_get(&offsets, 0, (uint64_t)i) : i * stride);
         if (kind < INTEGERS) {
-            float pair[2] = {uniform(words[place]), 0};
+            float pair[2] = {philox_uniform(words[place]), 0};
             if (kind == NORMAL)
                 normal_pair(words[place & ~1], words[place | 1], pair);
             put_real(kind, kind == NORMAL ? pair[place & 1] : pair[0], params, members, body->types[0], to);
