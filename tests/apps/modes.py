@@ -19,8 +19,12 @@ AGAINST_CPU = {
     "classify": ["--tolerance", "1e-4"],
     "faces": ["--tolerance", "1e-4"],
     "generate": ["--tolerance", "1e-3", "--exact", "tokens"],
+    "adapt": ["--tolerance", "1e-4"],
+    "detect": ["--tolerance", "1e-4"],
 }
-FRAMES = {"classify": 6, "faces": 6, "generate": 4}
+# Arguments that make a run comparable with the CPU's: dropout draws from each device's own generator.
+COMPARABLE = {"adapt": ["--dropout", "0"]}
+FRAMES = {"classify": 6, "faces": 6, "generate": 4, "adapt": 4, "detect": 4}
 # The flipped-bit control: the soft GPU flips one bit of the output of each kernel whose name contains this, once per launch.
 FLIP = {"SOFT_GPU_FLIP": "softmax"}
 
@@ -33,8 +37,11 @@ def every_mode(name):
         if name == "generate":
             margin = float(plain.out.split("smallest top-2 margin:")[1])
             check(margin > 1e-3, f"the smallest top-2 margin is {margin}: tokens might depend on rounding")
-        cpu = example(name, "plain", frames, folder, "cpu", device="cpu")
-        must_equal(plain, cpu, f"{name}, plain against the CPU", *AGAINST_CPU[name])
+        same, arguments = plain, COMPARABLE.get(name, [])
+        if arguments:
+            same = example(name, "plain", frames, folder, "comparable", arguments=arguments)
+        cpu = example(name, "plain", frames, folder, "cpu", device="cpu", arguments=arguments)
+        must_equal(same, cpu, " ".join([f"{name}, plain against the CPU", *arguments]), *AGAINST_CPU[name])
         for label, mode, environment in VARIANTS:
             # percall makes an exchange for every call: three frames say enough
             few = min(frames, 3) if mode.startswith("percall") else frames
@@ -71,6 +78,14 @@ def generate_slope():
     steepness = (counts[8] - counts[4]) / 4
     print(f"generate: {counts[4]} round trips at 4 prompts, {counts[8]} at 8: {steepness} per prompt of 20 tokens")
     check(steepness == 21, f"{steepness} round trips per prompt of 20 tokens and one array of logits, not 21")
+
+
+def adapt_slope():
+    """adapt, 6 and 4 steps in replay: one round trip per step of forward, backward and optimiser."""
+    with Folder() as folder:
+        counts = {n: example("adapt", "replay", n, folder).report["round_trips"] for n in (4, 6)}
+    print(f"adapt: {counts[4]} round trips at 4 steps, {counts[6]} at 6: {(counts[6] - counts[4]) / 2} per step")
+    check(counts[6] - counts[4] == 2, f"{(counts[6] - counts[4]) / 2} round trips per step, not 1")
 
 
 def acceptance():
@@ -171,8 +186,8 @@ except RuntimeError as error:
     if "no error" in run.out:
         raise Failure(f"torch.cummax has a body now: choose another kernel for this test\n{run.shown}")
     check("no kernel image is available" in run.out, f"printed {run.out!r}, status {run.status}\n{run.err[-2000:]}\n{run.shown}")
-    named = [line for line in run.err.splitlines() if line.startswith("rrto: error") and "tensor_kernel_scan" in line]
-    check(len(named) == 1 and "209" in named[0], f"{len(named)} log lines name the kernel and its error, not 1:\n{run.err[-2000:]}\n{run.shown}")
+    named = [line for line in run.err.splitlines() if "tensor_kernel_scan" in line]
+    check(len(named) == 1 and named[0].startswith("rrto: error") and "209" in named[0], f"{len(named)} log lines name the kernel and its error, not 1:\n{run.err[-2000:]}\n{run.shown}")
     print(named[0])
 
 
@@ -188,6 +203,7 @@ SCENARIOS = {
     "flipped-bit": flipped_bit,
     "slope": slope,
     "generate-slope": generate_slope,
+    "adapt-slope": adapt_slope,
     "acceptance": acceptance,
     "counting-rules": counting_rules,
     "data-loader": data_loader,

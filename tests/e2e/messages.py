@@ -22,6 +22,10 @@ def main():
         n = sum(line.startswith(text) for line in lines)
         print("%-60s %s" % (text, "ok" if n == 1 else "FAILED: %d times" % n))
         failures += n != 1
+    named = [line for line in lines if "kernel_that_nobody_has" in line]
+    if len(named) != 1:
+        print("a kernel without a body is named in %d lines, not in one" % len(named))
+        failures += 1
     if failures:
         print(done.stderr)
     return 1 if failures else 0
