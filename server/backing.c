@@ -8,14 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A driver maps and unmaps a memory handle as a whole, so pages live and die in runs; a run stays while any of its
- * pages is used. Runs are short, so that a small block in the remains of a large one does not hold much. */
-struct rrto_backing_run {
+/* One memory handle a page: a driver maps and unmaps a handle as a whole, and the client counts on every page that it
+ * freed, so that nothing may hold a page but its own users. */
+struct rrto_backing_page {
     uint64_t handle;
-    uint32_t first, n_pages; /* n_pages 0: free row */
-    uint32_t n_live;         /* pages with users */
-    uint32_t n_retiring;     /* calls of rrto_backing_unmap to come */
-    uint32_t next_free;
+    uint32_t n_users;         /* blocks that touch it */
+    uint32_t n_retiring : 31; /* calls of rrto_backing_unmap to come */
+    uint32_t mapped : 1;
 };
 
 #define MAX_ARENA_BYTES ((uint64_t)16 << 40)
@@ -55,12 +54,8 @@ int rrto_backing_open(struct rrto_backing *backing, const struct rrto_driver *dr
         return RRTO_REFUSED;
     }
     backing->n_pages = backing->n_bytes / RRTO_BACKING_PAGE_BYTES;
-    backing->users = calloc(backing->n_pages, sizeof *backing->users);
-    backing->run_of = calloc(backing->n_pages, sizeof *backing->run_of);
-    backing->max_runs = 64;
-    backing->runs = calloc(backing->max_runs, sizeof *backing->runs);
-    backing->n_runs = 1;
-    if (backing->users && backing->run_of && backing->runs)
+    backing->pages = calloc(backing->n_pages, sizeof *backing->pages);
+    if (backing->pages)
         return RRTO_OK;
     snprintf(why, n_why, "the server is out of memory");
     return RRTO_NO_MEMORY;
@@ -77,78 +72,45 @@ static bool pages_of(const struct rrto_backing *backing, uint64_t address, uint6
     return true;
 }
 
-static uint32_t run_row(struct rrto_backing *backing)
-{
-    if (backing->free_run) {
-        uint32_t run = backing->free_run;
-        backing->free_run = backing->runs[run].next_free;
-        return run;
-    }
-    if (backing->n_runs == backing->max_runs) {
-        struct rrto_backing_run *runs = realloc(backing->runs, sizeof *runs * backing->max_runs * 2);
-        if (!runs)
-            return RRTO_BACKING_NO_RUN;
-        backing->runs = runs;
-        backing->max_runs *= 2;
-    }
-    return backing->n_runs++;
-}
-
-static void give_run_row(struct rrto_backing *backing, uint32_t run)
-{
-    backing->runs[run] = (struct rrto_backing_run){.next_free = backing->free_run};
-    backing->free_run = run;
-}
-
 static uint64_t address_of(const struct rrto_backing *backing, uint64_t page)
 {
     return backing->base + page * RRTO_BACKING_PAGE_BYTES;
 }
 
-static int32_t map_run(struct rrto_backing *backing, uint64_t first, uint32_t n_pages)
+static int32_t map_page(struct rrto_backing *backing, uint64_t page)
 {
     const struct rrto_driver *driver = backing->driver;
-    uint64_t n = n_pages * RRTO_BACKING_PAGE_BYTES, at = address_of(backing, first), handle = 0;
-    if (n > backing->max_mapped - backing->n_mapped)
+    uint64_t at = address_of(backing, page), handle = 0;
+    if (backing->max_mapped - backing->n_mapped < RRTO_BACKING_PAGE_BYTES)
         return RRTO_CU_OUT_OF_MEMORY;
-    uint32_t run = run_row(backing);
-    if (run == RRTO_BACKING_NO_RUN)
-        return RRTO_CU_OUT_OF_MEMORY;
-    int32_t error = driver->cuMemCreate(&handle, n, &backing->prop, 0);
+    int32_t error = driver->cuMemCreate(&handle, RRTO_BACKING_PAGE_BYTES, &backing->prop, 0);
+    if (error != RRTO_CU_SUCCESS)
+        return error;
+    error = driver->cuMemMap(at, RRTO_BACKING_PAGE_BYTES, 0, handle, 0);
     if (error == RRTO_CU_SUCCESS) {
-        error = driver->cuMemMap(at, n, 0, handle, 0);
-        if (error == RRTO_CU_SUCCESS) {
-            struct rrto_cu_access access = {.location = backing->prop.location, .flags = 3};
-            error = driver->cuMemSetAccess(at, n, &access, 1);
-            if (error != RRTO_CU_SUCCESS)
-                (void)driver->cuMemUnmap(at, n);
-        }
+        struct rrto_cu_access access = {.location = backing->prop.location, .flags = 3};
+        error = driver->cuMemSetAccess(at, RRTO_BACKING_PAGE_BYTES, &access, 1);
         if (error != RRTO_CU_SUCCESS)
-            (void)driver->cuMemRelease(handle);
+            (void)driver->cuMemUnmap(at, RRTO_BACKING_PAGE_BYTES);
     }
     if (error != RRTO_CU_SUCCESS) {
-        give_run_row(backing, run);
+        (void)driver->cuMemRelease(handle);
         return error;
     }
-    backing->runs[run] = (struct rrto_backing_run){.handle = handle, .first = (uint32_t)first, .n_pages = n_pages};
-    for (uint32_t i = 0; i < n_pages; i++)
-        backing->run_of[first + i] = run;
-    backing->n_mapped += n;
+    backing->pages[page].handle = handle;
+    backing->pages[page].mapped = 1;
+    backing->n_mapped += RRTO_BACKING_PAGE_BYTES;
     return RRTO_CU_SUCCESS;
 }
 
-static void unmap_run(struct rrto_backing *backing, uint32_t number, int32_t *ret_error)
+static int32_t unmap_page(struct rrto_backing *backing, uint64_t page)
 {
-    struct rrto_backing_run *run = &backing->runs[number];
-    uint64_t n = run->n_pages * RRTO_BACKING_PAGE_BYTES;
-    int32_t error = backing->driver->cuMemUnmap(address_of(backing, run->first), n);
+    int32_t error = backing->driver->cuMemUnmap(address_of(backing, page), RRTO_BACKING_PAGE_BYTES);
     if (error == RRTO_CU_SUCCESS)
-        error = backing->driver->cuMemRelease(run->handle);
-    for (uint32_t i = 0; i < run->n_pages; i++)
-        backing->run_of[run->first + i] = RRTO_BACKING_NO_RUN;
-    backing->n_mapped -= n;
-    give_run_row(backing, number);
-    *ret_error = error;
+        error = backing->driver->cuMemRelease(backing->pages[page].handle);
+    backing->pages[page].mapped = 0;
+    backing->n_mapped -= RRTO_BACKING_PAGE_BYTES;
+    return error;
 }
 
 int32_t rrto_backing_alloc(struct rrto_backing *backing, uint64_t address, uint64_t n)
@@ -157,62 +119,39 @@ int32_t rrto_backing_alloc(struct rrto_backing *backing, uint64_t address, uint6
     if (!pages_of(backing, address, n, &first, &last))
         return RRTO_INVALID;
     int32_t error = RRTO_CU_SUCCESS;
-    uint64_t page = first;
-    while (page <= last && error == RRTO_CU_SUCCESS) {
-        if (backing->run_of[page]) {
-            page++;
-            continue;
-        }
-        uint32_t n_pages = 1;
-        while (n_pages < RRTO_BACKING_MAX_RUN_PAGES && page + n_pages <= last && !backing->run_of[page + n_pages])
-            n_pages++;
-        error = map_run(backing, page, n_pages);
-        while (error == RRTO_CU_OUT_OF_MEMORY && n_pages > 1) { /* the device's memory may be in pieces */
-            n_pages /= 2;
-            error = map_run(backing, page, n_pages);
-        }
-        page += n_pages;
+    for (uint64_t page = first; page <= last && error == RRTO_CU_SUCCESS; page++) {
+        if (!backing->pages[page].mapped)
+            error = map_page(backing, page);
     }
-    if (error != RRTO_CU_SUCCESS) {
-        for (page = first; page <= last; page++) {
-            uint32_t run = backing->run_of[page];
-            int32_t ignored;
-            if (run && backing->runs[run].n_live == 0 && backing->runs[run].n_retiring == 0)
-                unmap_run(backing, run, &ignored);
-        }
-        return error;
+    for (uint64_t page = first; page <= last; page++) {
+        struct rrto_backing_page *at = &backing->pages[page];
+        if (error == RRTO_CU_SUCCESS)
+            at->n_users++;
+        else if (at->mapped && at->n_users == 0 && at->n_retiring == 0)
+            (void)unmap_page(backing, page);
     }
-    for (page = first; page <= last; page++) {
-        if (backing->users[page]++ == 0)
-            backing->runs[backing->run_of[page]].n_live++;
-    }
-    return RRTO_CU_SUCCESS;
+    return error;
 }
 
 int32_t rrto_backing_free(struct rrto_backing *backing, uint64_t address, uint64_t n,
-                          void (*retire)(void *arg, uint32_t run), void *arg)
+                          void (*retire)(void *arg, uint32_t page), void *arg)
 {
     uint64_t first, last;
     if (!pages_of(backing, address, n, &first, &last) || !rrto_backing_covers(backing, address, n))
         return RRTO_INVALID;
     for (uint64_t page = first; page <= last; page++) {
-        uint32_t number = backing->run_of[page];
-        struct rrto_backing_run *run = &backing->runs[number];
-        if (--backing->users[page] > 0 || --run->n_live > 0)
+        if (--backing->pages[page].n_users > 0)
             continue;
-        run->n_retiring++;
-        retire(arg, number);
+        backing->pages[page].n_retiring++;
+        retire(arg, (uint32_t)page);
     }
     return RRTO_CU_SUCCESS;
 }
 
-int32_t rrto_backing_unmap(struct rrto_backing *backing, uint32_t number)
+int32_t rrto_backing_unmap(struct rrto_backing *backing, uint32_t page)
 {
-    struct rrto_backing_run *run = &backing->runs[number];
-    int32_t error = RRTO_CU_SUCCESS;
-    if (--run->n_retiring == 0 && run->n_live == 0)
-        unmap_run(backing, number, &error);
-    return error;
+    struct rrto_backing_page *at = &backing->pages[page];
+    return --at->n_retiring == 0 && at->n_users == 0 ? unmap_page(backing, page) : RRTO_CU_SUCCESS;
 }
 
 bool rrto_backing_covers(const struct rrto_backing *backing, uint64_t address, uint64_t n)
@@ -221,7 +160,7 @@ bool rrto_backing_covers(const struct rrto_backing *backing, uint64_t address, u
     if (!pages_of(backing, address, n, &first, &last))
         return false;
     for (uint64_t page = first; page <= last; page++) {
-        if (!backing->users[page])
+        if (!backing->pages[page].n_users)
             return false;
     }
     return true;

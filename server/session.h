@@ -38,7 +38,7 @@ struct rrto_retired {
     void *own_event;
     uint32_t n_events;
     struct rrto_staging_block *block; /* given back */
-    uint32_t run;                     /* unmapped */
+    int64_t page;                     /* unmapped; -1: none */
 };
 
 struct rrto_worker {
@@ -98,7 +98,7 @@ void rrto_worker_collect(struct rrto_worker *worker);
 bool rrto_worker_collect_one(struct rrto_worker *worker);
 /* Blocks while more staging is in use than the limit says. */
 void rrto_worker_make_room(struct rrto_worker *worker);
-void rrto_worker_retire(struct rrto_worker *worker, void *event, struct rrto_staging_block *block, uint32_t run);
+void rrto_worker_retire(struct rrto_worker *worker, void *event, struct rrto_staging_block *block, int64_t page);
 /* Records an event on every stream. Returns the array (the caller's, with its events), or NULL with *ret_error. */
 void **rrto_worker_record_all(struct rrto_worker *worker, uint32_t *ret_n, int32_t *ret_error);
 /* Every stream goes on only after what all streams have been given so far. *ret_event (from the pool) completes then

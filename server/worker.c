@@ -88,7 +88,7 @@ const struct rrto_vendor *rrto_worker_vendor(const struct rrto_worker *worker)
 /* --- retired things
  * ------------------------------------------------------------------------------------------------------------ */
 
-void rrto_worker_retire(struct rrto_worker *worker, void *event, struct rrto_staging_block *block, uint32_t run)
+void rrto_worker_retire(struct rrto_worker *worker, void *event, struct rrto_staging_block *block, int64_t page)
 {
     struct rrto_retired *item = worker->free_retired;
     if (item)
@@ -96,15 +96,17 @@ void rrto_worker_retire(struct rrto_worker *worker, void *event, struct rrto_sta
     else
         item = malloc(sizeof *item);
     if (!item) { /* waiting here is slow, and right */
-        (void)worker->driver.cuEventSynchronize(event);
-        rrto_completion_give(&worker->completion, event);
+        if (event) {
+            (void)worker->driver.cuEventSynchronize(event);
+            rrto_completion_give(&worker->completion, event);
+        }
         if (block)
             rrto_staging_release(block);
-        if (run)
-            (void)rrto_backing_unmap(&worker->backing, run);
+        if (page >= 0)
+            (void)rrto_backing_unmap(&worker->backing, (uint32_t)page);
         return;
     }
-    *item = (struct rrto_retired){.own_event = event, .n_events = event ? 1 : 0, .block = block, .run = run};
+    *item = (struct rrto_retired){.own_event = event, .n_events = event ? 1 : 0, .block = block, .page = page};
     *worker->last_retired = item;
     worker->last_retired = &item->next;
 }
@@ -119,8 +121,8 @@ static void finish_first(struct rrto_worker *worker)
         rrto_completion_give(&worker->completion, item->own_event);
     if (item->block)
         rrto_staging_release(item->block);
-    if (item->run) {
-        int32_t error = rrto_backing_unmap(&worker->backing, item->run);
+    if (item->page >= 0) {
+        int32_t error = rrto_backing_unmap(&worker->backing, (uint32_t)item->page);
         if (error)
             rrto_debug("unmapping failed: %d", error);
     }
@@ -176,7 +178,7 @@ int32_t rrto_worker_keep_up(struct rrto_exec *exec, void *stream)
     void *event = rrto_completion_record(&worker->completion, stream, &error);
     if (!event)
         return error;
-    rrto_worker_retire(worker, event, worker->up, 0);
+    rrto_worker_retire(worker, event, worker->up, -1);
     worker->up = NULL;
     return 0;
 }

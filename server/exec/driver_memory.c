@@ -19,8 +19,7 @@ int32_t rrto_server_mem_alloc(struct rrto_exec *exec, const struct rrto_args_mem
 
 struct retiring {
     struct rrto_worker *worker;
-    uint32_t runs[64];
-    uint32_t n_runs;
+    bool recorded;
     int32_t error;
 };
 
@@ -30,24 +29,19 @@ static void *behind_barrier(const struct rrto_worker *worker)
     return worker->n_streams == 1 ? NULL : worker->barrier_stream;
 }
 
-static void retire_collected(struct retiring *retiring)
-{
-    struct rrto_worker *worker = retiring->worker;
-    for (uint32_t i = 0; i < retiring->n_runs; i++) {
-        /* One event for each: they share nothing, and there are few. */
-        void *event = rrto_completion_record(&worker->completion, behind_barrier(worker), &retiring->error);
-        if (event)
-            rrto_worker_retire(worker, event, NULL, retiring->runs[i]);
-    }
-    retiring->n_runs = 0;
-}
-
-static void retire(void *arg, uint32_t run)
+/* Retired things are collected in order: the event of the first page holds back the others, too. */
+static void retire(void *arg, uint32_t page)
 {
     struct retiring *retiring = arg;
-    if (retiring->n_runs == sizeof retiring->runs / sizeof *retiring->runs)
-        retire_collected(retiring);
-    retiring->runs[retiring->n_runs++] = run;
+    struct rrto_worker *worker = retiring->worker;
+    void *event = NULL;
+    if (!retiring->recorded) {
+        event = rrto_completion_record(&worker->completion, behind_barrier(worker), &retiring->error);
+        if (!event)
+            return; /* the page stays mapped; the session stops with the error */
+        retiring->recorded = true;
+    }
+    rrto_worker_retire(worker, event, NULL, page);
 }
 
 /* Under the soft device's adversarial scheduler, what was freed is overwritten, where it stays mapped: behind all work
@@ -77,7 +71,6 @@ int32_t rrto_server_mem_free(struct rrto_exec *exec, const struct rrto_args_mem_
     if (error)
         return error;
     error = rrto_backing_free(&worker->backing, args->va, args->n_bytes, retire, &retiring);
-    retire_collected(&retiring);
     rrto_completion_give(&worker->completion, event);
     return error ? error : retiring.error;
 }

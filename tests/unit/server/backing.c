@@ -17,10 +17,10 @@ static struct rrto_backing backing;
 static uint32_t retired[FAKE_PAGES];
 static uint32_t n_retired;
 
-static void retire(void *arg, uint32_t run)
+static void retire(void *arg, uint32_t page)
 {
     (void)arg;
-    retired[n_retired++] = run;
+    retired[n_retired++] = page;
 }
 
 static void unmap_retired(void)
@@ -48,9 +48,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     (void)state;
-    free(backing.users);
-    free(backing.run_of);
-    free(backing.runs);
+    free(backing.pages);
     return 0;
 }
 
@@ -89,20 +87,39 @@ static void shared_page(void **state)
     assert_int_equal(backing.n_mapped, 0);
 }
 
-/* Freed and taken again before the unmapping: the pages stay, and a later free retires them anew. */
+/* Freed and taken again before the unmapping: the page stays, and a later free retires it anew; its neighbours go. */
 static void revived(void **state)
 {
     (void)state;
     assert_int_equal(rrto_backing_alloc(&backing, at(0), 4 * PAGE), 0);
     assert_int_equal(rrto_backing_free(&backing, at(0), 4 * PAGE, retire, NULL), 0);
+    assert_int_equal(n_retired, 4);
     assert_int_equal(rrto_backing_alloc(&backing, at(1), PAGE), 0);
-    assert_int_equal(fake.n_handles, 1);
+    assert_int_equal(fake.n_handles, 4);
     assert_int_equal(rrto_backing_free(&backing, at(1), PAGE, retire, NULL), 0);
-    assert_int_equal(n_retired, 2);
-    assert_int_equal(rrto_backing_unmap(&backing, retired[0]), 0);
+    assert_int_equal(n_retired, 5);
+    for (uint32_t i = 0; i < 4; i++)
+        assert_int_equal(rrto_backing_unmap(&backing, retired[i]), 0);
     assert_int_equal(fake.n_handles, 1); /* the first free's turn came too early for the second's users */
-    assert_int_equal(rrto_backing_unmap(&backing, retired[1]), 0);
+    assert_int_equal(rrto_backing_unmap(&backing, retired[4]), 0);
     assert_int_equal(fake.n_handles, 0);
+    n_retired = 0;
+}
+
+/* The client counts on every page that it freed: a small block in the remains of a large one holds its own page only.
+ */
+static void small_block_holds_one_page(void **state)
+{
+    (void)state;
+    assert_int_equal(rrto_backing_alloc(&backing, at(0), 64 * PAGE), 0); /* all that is granted */
+    assert_int_equal(rrto_backing_alloc(&backing, at(5), 512), 0);
+    assert_int_equal(rrto_backing_free(&backing, at(0), 64 * PAGE, retire, NULL), 0);
+    unmap_retired();
+    assert_int_equal(backing.n_mapped, PAGE);
+    assert_int_equal(rrto_backing_alloc(&backing, at(100), 63 * PAGE), 0);
+    assert_int_equal(rrto_backing_free(&backing, at(5), 512, retire, NULL), 0);
+    assert_int_equal(rrto_backing_free(&backing, at(100), 63 * PAGE, retire, NULL), 0);
+    unmap_retired();
 }
 
 static void refused(void **state)
@@ -136,7 +153,6 @@ static void out_of_memory(void **state)
     assert_int_equal(rrto_backing_alloc(&backing, at(0), 40 * PAGE), RRTO_CU_OUT_OF_MEMORY);
     assert_int_equal(fake.n_handles, 0);
     assert_int_equal(backing.n_mapped, 0);
-    /* In pieces it fits. */
     assert_int_equal(rrto_backing_alloc(&backing, at(0), 20 * PAGE), 0);
 }
 
@@ -192,7 +208,8 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(candidates), TEST(shared_page), TEST(revived), TEST(refused), TEST(out_of_memory), TEST(torture),
+        TEST(candidates), TEST(shared_page),   TEST(revived), TEST(small_block_holds_one_page),
+        TEST(refused),    TEST(out_of_memory), TEST(torture),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
