@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Errors at the call that makes them: launch limits, unknown kernels and handles, a kernel without a body; last error;
- * what still works afterwards. */
+ * what still works afterwards; errno, which none of it touches. */
 #include "program.h"
+
+#include <errno.h>
+#include <stdbool.h>
 
 static const dim3 one = {1, 1, 1};
 
@@ -23,7 +26,9 @@ int main(void)
     cudaFuncAttributes attributes;
     float in[4] = {1, 2, 3, 4}, out[4] = {0}, *device;
     register_kernels();
-    OK(cudaMalloc((void **)&device, sizeof in));
+    errno = EDOM;
+    OK(cudaMalloc((void **)&device, sizeof in)); /* connects */
+    bool kept = errno == EDOM;
     launch("right", &vector_add_stub, one, one, 0, NULL);
     launch("empty grid", &vector_add_stub, (dim3){0, 1, 1}, one, 0, NULL);
     launch("empty block", &vector_add_stub, one, (dim3){1, 0, 1}, 0, NULL);
@@ -54,9 +59,11 @@ int main(void)
     (void)cudaGetLastError();
 
     /* None of it harmed anything. */
+    errno = EDOM;
     OK(cudaMemcpy(device, in, sizeof in, cudaMemcpyHostToDevice));
     OK(vector_add(device, device, device, 4, NULL));
     OK(cudaMemcpy(out, device, sizeof out, cudaMemcpyDeviceToHost));
+    kept = kept && errno == EDOM;
     printf("sum: %g %g %g %g\n", (double)out[0], (double)out[1], (double)out[2], (double)out[3]);
     OK(cudaFree(device));
 
@@ -76,5 +83,6 @@ int main(void)
     printf("the runtime's last error: %d\n", (int)cudaGetLastError());
     OK(cudaDeviceSynchronize());
     unregister_kernels();
-    return 0;
+    printf("errno: %s\n", kept ? "kept" : "changed");
+    return !kept;
 }
