@@ -8,17 +8,31 @@
 #define MAP_FIXED_NOREPLACE 0x100000
 #endif
 
+/* The server maps memory in pages of this size and takes no range that is not made of them. A kernel offers any page of
+ * its own: with 39 bits of addresses, as on many aarch64 machines, that is all that there is. */
+#define ALIGNMENT ((uint64_t)2 << 20)
+
+static void give_back(uint64_t from, uint64_t to)
+{
+    if (to > from)
+        munmap((void *)(uintptr_t)from, to - from);
+}
+
 static bool hold(uint64_t base, uint64_t n_bytes, struct rrto_control_range *ret_range)
 {
     int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | (base ? MAP_FIXED_NOREPLACE : 0);
-    void *at = mmap((void *)(uintptr_t)base, n_bytes, PROT_NONE, flags, -1, 0);
-    if (at == MAP_FAILED)
+    uint64_t n_held = base ? n_bytes : n_bytes + ALIGNMENT;
+    void *held = mmap((void *)(uintptr_t)base, n_held, PROT_NONE, flags, -1, 0);
+    if (held == MAP_FAILED)
         return false;
-    if (base && (uintptr_t)at != base) { /* a kernel older than the flag takes the address as a hint */
-        munmap(at, n_bytes);
+    uint64_t from = (uintptr_t)held, at = (from + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    if (base && from != base) { /* a kernel older than the flag takes the address as a hint */
+        give_back(from, from + n_held);
         return false;
     }
-    *ret_range = (struct rrto_control_range){(uintptr_t)at, n_bytes};
+    give_back(from, at);
+    give_back(at + n_bytes, from + n_held);
+    *ret_range = (struct rrto_control_range){at, n_bytes};
     return true;
 }
 
@@ -34,12 +48,6 @@ void rrto_claim_candidates(struct rrto_claim *claim)
         for (size_t b = 0; b < sizeof bases / sizeof bases[0] && claim->n < RRTO_CONTROL_MAX_CANDIDATES; b++)
             if (hold(bases[b], (uint64_t)1 << shifts[s], &claim->held[claim->n]))
                 claim->n++;
-}
-
-static void give_back(uint64_t from, uint64_t to)
-{
-    if (to > from)
-        munmap((void *)(uintptr_t)from, to - from);
 }
 
 bool rrto_claim_keep(struct rrto_claim *claim, uint64_t base, uint64_t n_bytes)
