@@ -47,7 +47,11 @@ endfunction()
 # rrto_script_test(NAME COMMAND ... [LABEL short] [TIMEOUT seconds])
 # A program or script as a test; exit status 77 means skipped (it says why). It gets SOURCE_DIR and BUILD_DIR in its
 # environment (not RRTO_*: those names belong to the programs under test).
+# Scripts run programs of the build on the machine that builds: none of them when it is built for another kind of machine.
 function(rrto_script_test name)
+    if(CMAKE_CROSSCOMPILING)
+        return()
+    endif()
     cmake_parse_arguments(arg "" "LABEL;TIMEOUT" "COMMAND" ${ARGN})
     if(NOT arg_LABEL)
         set(arg_LABEL short)
