@@ -202,6 +202,7 @@ static void say_goodbye(struct rrto_session *session)
     }
     if (rrto_receiver_lost(&session->receiver) || pthread_mutex_timedlock(&session->lock, &until) != 0)
         return;
+    rrto_receiver_leave(&session->receiver);
     rrto_record_end(&session->encoder);
     rrto_session_flush_locked(session);
     session->counters->updated_ns = now_ns();

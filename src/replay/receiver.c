@@ -43,10 +43,12 @@ static void lose_locked(struct rrto_receiver *receiver, int status, const char *
         receiver->error.code = code;
         receiver->error.position = position;
         rrto_format(receiver->error.text, sizeof receiver->error.text, "%s", text);
-        rrto_format(receiver->counters->error, sizeof receiver->counters->error, "%s", text);
-        receiver->counters->session_status = status;
+        if (!receiver->leaving || status != RRTO_CLOSED) {
+            rrto_format(receiver->counters->error, sizeof receiver->counters->error, "%s", text);
+            receiver->counters->session_status = status;
+            rrto_error("%s", text);
+        }
         __atomic_store_n(&receiver->error.status, status, __ATOMIC_RELEASE);
-        rrto_error("%s", text);
         rrto_conn_shutdown(receiver->reader.conn);
     }
     pthread_cond_broadcast(&receiver->changed);
@@ -56,6 +58,13 @@ void rrto_receiver_lose(struct rrto_receiver *receiver, int status, const char *
 {
     pthread_mutex_lock(&receiver->lock);
     lose_locked(receiver, status, "", 0, 0, text);
+    pthread_mutex_unlock(&receiver->lock);
+}
+
+void rrto_receiver_leave(struct rrto_receiver *receiver)
+{
+    pthread_mutex_lock(&receiver->lock);
+    receiver->leaving = true;
     pthread_mutex_unlock(&receiver->lock);
 }
 

@@ -53,7 +53,8 @@ struct rrto_receiver {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     struct rrto_reader reader;
-    bool leader; /* somebody reads */
+    bool leader;  /* somebody reads */
+    bool leaving; /* the goodbye is on its way: that the connection ends is no error */
     struct rrto_waiter *waiters;
     struct rrto_waiter watches[RRTO_RECEIVER_N_WATCHES]; /* of subscriptions that nobody is blocked on; done = free */
     struct rrto_map downs;                               /* position -> index of a struct rrto_down */
@@ -101,6 +102,8 @@ static inline uint64_t rrto_receiver_completed_all(struct rrto_receiver *receive
 
 /* Ends the session with an error (the first one stays), logs it once and wakes everybody. Any thread. */
 void rrto_receiver_lose(struct rrto_receiver *receiver, int status, const char *text);
+/* Before the goodbye is sent: the server's closing is the answer to it, and nothing to talk about. */
+void rrto_receiver_leave(struct rrto_receiver *receiver);
 static inline bool rrto_receiver_lost(struct rrto_receiver *receiver)
 {
     return __atomic_load_n(&receiver->error.status, __ATOMIC_ACQUIRE) != 0;

@@ -60,6 +60,25 @@ static void test_loss(void **state)
     }
 }
 
+/* A connection that ends is an error, unless we have said goodbye. */
+static void test_goodbye(void **state)
+{
+    (void)state;
+    for (unsigned leaves = 0; leaves < 2; leaves++) {
+        fake_init(&server);
+        server.close_at = 0;
+        struct rrto_session_options options = defaults("percall");
+        begin(&options);
+        if (leaves)
+            rrto_receiver_leave(&session.receiver);
+        assert_int_equal(simple(FAKE_DEVICE_SYNC, 0), RRTO_LOST);
+        assert_int_equal(*counters.error != '\0', !leaves);
+        assert_int_equal(counters.session_status != RRTO_OK, !leaves);
+        end();
+        fake_fini(&server);
+    }
+}
+
 static void test_poll_and_wait(void **state)
 {
     (void)state;
@@ -217,8 +236,9 @@ static void test_threads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fail_stop),     cmocka_unit_test(test_loss),    cmocka_unit_test(test_poll_and_wait),
-        cmocka_unit_test(test_back_pressure), cmocka_unit_test(test_flusher), cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_fail_stop),     cmocka_unit_test(test_loss),          cmocka_unit_test(test_goodbye),
+        cmocka_unit_test(test_poll_and_wait), cmocka_unit_test(test_back_pressure), cmocka_unit_test(test_flusher),
+        cmocka_unit_test(test_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
