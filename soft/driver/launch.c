@@ -181,12 +181,14 @@ static CUresult launch_run(void *arg)
     struct launch *launch = arg;
     const struct kernel_launch *shape = &launch->shape;
     launch->shape.params = launch->params;
+    struct soft_flip *flip = soft_flip_begin(shape->image, launch->params);
     uint64_t start = soft_now_ns();
     CUresult result = CUDA_SUCCESS;
     if (rrto_kernel_body_run(launch->body, shape)) {
         soft_complain("soft GPU: kernel %s has no body for these arguments", shape->image->name);
         result = CUDA_ERROR_NOT_SUPPORTED;
     }
+    soft_flip_end(flip, shape->image);
     if (getenv("SOFT_GPU_TRACE"))
         soft_complain("soft GPU: %8.3f ms %ux%ux%u x %ux%ux%u %s", (double)(soft_now_ns() - start) / 1e6,
                       shape->grid[0], shape->grid[1], shape->grid[2], shape->block[0], shape->block[1], shape->block[2],
