@@ -174,6 +174,7 @@ static void wrong_control(void **state)
         struct rrto_control_hello hello = {.log_bytes = cases[i].log_bytes, .n_candidates = 1};
         hello.candidates[0] = (struct rrto_control_range){cases[i].base, cases[i].n_bytes};
         assert_int_not_equal(rrto_control_open(&conn, &hello, 60000, &welcome, why, sizeof why), RRTO_OK);
+        assert_int_equal(find_worker(server.pid, 0), 0); /* its place is free again */
         if (!strstr(why, cases[i].part))
             fail_msg("'%s' does not contain '%s'", why, cases[i].part);
         rrto_conn_close(&conn);

@@ -153,7 +153,7 @@ pid_t find_worker(pid_t parent, int wanted)
             return found;
         sleep_ms(5);
     }
-    return 0;
+    return wanted ? 0 : -1;
 }
 
 /* --- a client

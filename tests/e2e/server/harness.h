@@ -29,7 +29,8 @@ int wait_for_end(pid_t pid);
 int run_rrtod(const char *const *arguments, char **ret_out);
 /* How many descriptors a process has open. */
 int count_descriptors(pid_t pid);
-/* A child of the process that runs rrto-worker; 0: none. Waits up to 5 s until there are `wanted` of them. */
+/* A child of the process, 0 when there is none. Waits until there are `wanted` of them; after 5 s in vain: 0, or -1
+ * where none was wanted. */
 pid_t find_worker(pid_t parent, int wanted);
 
 struct client {
