@@ -14,6 +14,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+enum { POISON_MOST = 16 << 20 }; /* of one plain allocation */
+
 /* An address range that answers pointer questions. */
 struct block {
     uint64_t start, n_bytes;
@@ -101,7 +103,7 @@ static uint64_t block_map(size_t n_bytes, bool host)
         used_bytes += n;
     pthread_mutex_unlock(&lock);
     if (start != MAP_FAILED && soft_sched_on())
-        memset(start, soft_sched_poison(), n);
+        memset(start, soft_sched_poison(), n > POISON_MOST ? POISON_MOST : n);
     return start == MAP_FAILED ? 0 : (uint64_t)(uintptr_t)start;
 }
 
@@ -184,8 +186,11 @@ SOFT_EXPORT CUresult cuMemFreeAsync(CUdeviceptr address, CUstream stream)
 SOFT_EXPORT CUresult cuMemHostAlloc(void **address, size_t n_bytes, unsigned int flags)
 {
     (void)flags;
-    if (!address)
-        return CUDA_ERROR_INVALID_VALUE;
+    CUresult result = soft_ready();
+    if (!result && !address)
+        result = CUDA_ERROR_INVALID_VALUE;
+    if (result)
+        return result;
     *address = (void *)(uintptr_t)block_map(n_bytes, true);
     return *address ? CUDA_SUCCESS : CUDA_ERROR_OUT_OF_MEMORY;
 }

@@ -116,10 +116,12 @@ static CUresult host_function_run(void *arg)
     return CUDA_SUCCESS;
 }
 
-SOFT_EXPORT CUresult cuLaunchHostFunc(CUstream stream, void (*function)(void *), void *argument)
+SOFT_EXPORT CUresult cuLaunchHostFunc(CUstream stream, CUhostFn function, void *argument)
 {
     if (!soft_stream_ok(stream))
         return CUDA_ERROR_INVALID_HANDLE;
+    if (!function)
+        return CUDA_ERROR_INVALID_VALUE;
     struct host_function call = {function, argument};
     return soft_enqueue_host(stream, host_function_run, &call, sizeof call);
 }

@@ -39,6 +39,12 @@ CUresult rrto_client_cuStreamSynchronize(CUstream stream)
     return driver(result ? result : rrto_stream_synchronize(stream));
 }
 
+CUresult rrto_client_cuLaunchHostFunc(CUstream stream, CUhostFn function, void *argument)
+{
+    int32_t result = rrto_context_need();
+    return driver(result ? result : rrto_stream_host_function(stream, function, argument));
+}
+
 CUresult rrto_client_cuStreamQuery(CUstream stream)
 {
     int32_t result = rrto_context_need();
