@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A synchronise in one thread covers what another thread has issued before, while that one goes on.
+ *
+ * Rule: 2
+ * Seen to fail: */
+#include "driver.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+enum { N = 4000, TURNS = 100 };
+static CUdeviceptr from;
+static CUstream stream;
+static float *pinned;
+static atomic_int issued, checked;
+
+static void *issue(void *unused)
+{
+    static float data[N];
+    use_context();
+    CUstream own = new_stream(false);
+    CUdeviceptr other = device_floats(N);
+    for (int i = 1; i <= TURNS; i++) {
+        fill(data, N, i);
+        OK(cuMemcpyHtoDAsync_v2(from, data, sizeof data, stream));
+        OK(cuMemcpyDtoHAsync_v2(pinned, from, sizeof data, stream));
+        atomic_store(&issued, i);
+        for (int j = 0; j < 40; j++) /* and goes on meanwhile */
+            add(other, other, other, N, own);
+        while (atomic_load(&checked) != i) {}
+    }
+    return unused;
+}
+
+int main(void)
+{
+    pthread_t thread;
+    bool right = true;
+    start();
+    from = device_floats(N);
+    stream = new_stream(false);
+    pinned = pinned_floats(N);
+    memset(pinned, 0, N * sizeof *pinned);
+    pthread_create(&thread, NULL, issue, NULL);
+    for (int i = 1; i <= TURNS; i++) {
+        while (atomic_load(&issued) != i) {}
+        OK(cuStreamSynchronize(stream));
+        right = right && filled(pinned, N, i, 1);
+        atomic_store(&checked, i);
+    }
+    pthread_join(thread, NULL);
+    check("what another thread's copies brought", right);
+    return wrong;
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a copy to the device reads: a pageable source as it was at the call; a page-locked one may be changed once the
+ * host has waited; one into which a copy down is on its way, or a host function writes, as those have left it.
+ *
+ * Rule: 7
+ * Seen to fail: */
+#include "driver.h"
+
+enum { N = 5000, BYTES = N * sizeof(float) };
+static float pageable[N], back[N];
+static float *pinned, *second;
+static int to_write;
+
+static void write_it(void *target)
+{
+    fill(target, N, to_write);
+}
+
+int main(void)
+{
+    bool snapshot = true, after_event = true, after_sync_copy = true, down_and_up = true, by_host = true;
+    start();
+    pinned = pinned_floats(N);
+    second = pinned_floats(N);
+    CUstream stream = new_stream(false);
+    CUevent event = new_event();
+    CUdeviceptr x = device_floats(N), y = device_floats(N);
+    for (int i = 0; i < ROUNDS; i++) {
+        fill(pageable, N, i);
+        OK(cuMemcpyHtoDAsync_v2(x, pageable, BYTES, stream));
+        memset(pageable, 0xee, BYTES);
+        OK(cuMemcpyDtoHAsync_v2(back, x, BYTES, stream));
+        snapshot = snapshot && filled(back, N, i, 1);
+
+        fill(pinned, N, i + 1);
+        OK(cuMemcpyHtoDAsync_v2(x, pinned, BYTES, stream));
+        OK(cuEventRecord(event, stream));
+        OK(cuEventSynchronize(event));
+        memset(pinned, 0xdd, BYTES);
+        OK(cuMemcpyDtoHAsync_v2(back, x, BYTES, stream));
+        after_event = after_event && filled(back, N, i + 1, 1);
+
+        fill(pinned, N, i + 2);
+        OK(cuMemcpyHtoD_v2(x, pinned, BYTES));
+        memset(pinned, 0xcc, BYTES);
+        OK(cuMemcpyDtoHAsync_v2(back, x, BYTES, stream)); /* a stream that knows nothing of the legacy one */
+        after_sync_copy = after_sync_copy && filled(back, N, i + 2, 1);
+
+        fill(pageable, N, i + 3);
+        OK(cuMemcpyHtoDAsync_v2(x, pageable, BYTES, stream));
+        add(x, x, x, N, stream);
+        OK(cuMemcpyDtoHAsync_v2(pinned, x, BYTES, stream));
+        OK(cuMemcpyHtoDAsync_v2(y, pinned, BYTES, stream));
+        OK(cuMemcpyDtoHAsync_v2(back, y, BYTES, stream));
+        down_and_up = down_and_up && filled(back, N, i + 3, 2);
+
+        to_write = i + 4;
+        memset(second, 0xbb, BYTES);
+        add(x, x, x, N, stream);
+        OK(cuLaunchHostFunc(stream, write_it, second));
+        OK(cuMemcpyHtoDAsync_v2(y, second, BYTES, stream));
+        OK(cuMemcpyDtoHAsync_v2(back, y, BYTES, stream));
+        by_host = by_host && filled(back, N, i + 4, 1);
+    }
+    check("a pageable source overwritten right after the call", snapshot);
+    check("a page-locked source overwritten after the event", after_event);
+    check("a page-locked source overwritten after the synchronous copy", after_sync_copy);
+    check("down into page-locked memory and up from it again", down_and_up);
+    check("up from page-locked memory that a host function fills", by_host);
+    return wrong;
+}
