@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Doors against a stub client: the folder is the first argument of the program (doors/ with the built doors,
  * librrto-client.so beside it), the second is a folder of doors with no client beside it. */
+#include "registers.h"
 #include "test.h"
 
 #include <dlfcn.h>
@@ -41,6 +42,31 @@ static void test_arguments(void **state)
     assert_int_equal(call(1, 2, 3, 0.125, 4, 5, 6, 7, 8), 4711);
     assert_int_equal(errno, ENOTTY);
     assert_int_equal(call(1, 2, 3, 0.125, 4, 5, 6, 7, 9), 1);
+}
+
+/* The first call through a door, seen from the entry: no argument register has changed, vectors in full width and the
+ * register for a result in memory (x8) included; the stack is aligned; errno is kept. */
+static void test_registers(void **state)
+{
+    (void)state;
+    void (*call)(void);
+    void *symbol = function(open_door(folder, "libcudart.so.13"), "cudaDeviceSynchronize");
+    memcpy(&call, &symbol, sizeof call);
+    struct registers in = {.stack = 0};
+    for (int i = 0; i < N_INTEGERS; i++)
+        in.integers[i] = 0x9e3779b97f4a7c15u * (uint64_t)(i + 1);
+    for (int i = 0; i < N_VECTOR_BYTES; i++)
+        in.vectors[i] = (unsigned char)(i * 7 + 1);
+    errno = ENOTTY;
+    assert_int_equal(call_with_registers(call, &in), 0);
+    assert_int_equal(errno, ENOTTY);
+
+    char path[4096];
+    snprintf(path, sizeof path, "%s/librrto-client.so", folder);
+    const struct registers *seen = function(dlopen(path, RTLD_NOW | RTLD_NOLOAD), "rrto_stub_registers");
+    assert_memory_equal(seen->integers, in.integers, N_INTEGERS * sizeof in.integers[0]);
+    assert_memory_equal(seen->vectors, in.vectors, sizeof in.vectors);
+    assert_true(seen->stack != 0 && seen->stack % 16 == 0);
 }
 
 static void test_version_node(void **state)
@@ -110,10 +136,8 @@ int main(int argc, char **argv)
     folder = argv[1];
     lonely = argv[2];
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_arguments),
-        cmocka_unit_test(test_version_node),
-        cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_no_client),
+        cmocka_unit_test(test_arguments), cmocka_unit_test(test_registers), cmocka_unit_test(test_version_node),
+        cmocka_unit_test(test_threads),   cmocka_unit_test(test_no_client),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,6 +3,7 @@
  * program through rrto is compared with it. A few symbols answer what a test, or an importing PyTorch, needs. */
 #include "api/entry.h"
 #include "gen/calls.h"
+#include "registers.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -49,11 +50,17 @@ static const struct {
     const char *name;
     void (*function)(void);
 } answers[] = {
-    {"cudaGetDeviceCount", (void (*)(void))one_device},    {"cuDeviceGetCount", (void (*)(void))one_device},
-    {"nvmlDeviceGetCount_v2", (void (*)(void))one_device}, {"cudaRuntimeGetVersion", (void (*)(void))version},
-    {"cudaDriverGetVersion", (void (*)(void))version},     {"cudnnGetVersion", (void (*)(void))cudnn_version},
-    {"cudaGetErrorString", (void (*)(void))text},          {"cudaGetErrorName", (void (*)(void))text},
-    {"cudnnGetErrorString", (void (*)(void))text},         {"cudnnSetActivationDescriptor", (void (*)(void))arguments},
+    {"cudaGetDeviceCount", (void (*)(void))one_device},
+    {"cuDeviceGetCount", (void (*)(void))one_device},
+    {"nvmlDeviceGetCount_v2", (void (*)(void))one_device},
+    {"cudaRuntimeGetVersion", (void (*)(void))version},
+    {"cudaDriverGetVersion", (void (*)(void))version},
+    {"cudnnGetVersion", (void (*)(void))cudnn_version},
+    {"cudaGetErrorString", (void (*)(void))text},
+    {"cudaGetErrorName", (void (*)(void))text},
+    {"cudnnGetErrorString", (void (*)(void))text},
+    {"cudnnSetActivationDescriptor", (void (*)(void))arguments},
+    {"cudaDeviceSynchronize", save_registers},
 };
 
 bool rrto_client_entries(const char *library, const struct rrto_entry **ret_entries, size_t *ret_n)
@@ -72,5 +79,6 @@ bool rrto_client_entries(const char *library, const struct rrto_entry **ret_entr
     }
     *ret_entries = entries + first;
     *ret_n = n;
+    spoil_registers(); /* whatever a real client does with them on the way */
     return n > 0;
 }
