@@ -109,6 +109,7 @@ static bool open_session(struct rrto_process *process, const struct rrto_conn *c
         .log_bytes = log_bytes,
         .chunk_bytes = clamp(config->frame_bytes, 64, RRTO_CHUNK_MAX_BYTES),
         .deviate = config->deviate,
+        .token_hidden = config->token_bits < 64 ? UINT64_MAX << config->token_bits : 0,
         .queue_bytes = QUEUE_BYTES,
         .now_ns = now_ns,
         .trace = *config->trace ? rrto_trace_create(config->trace, (uint32_t)getpid()) : NULL,

@@ -84,7 +84,7 @@ static uint64_t predict(struct rrto_session *session, unsigned lane, const uint8
     if (bytes && n_expected == n && memcmp(bytes, op, n) == 0)
         token = rrto_seq_token(session->seq, expected); /* equal bytes, equal token */
     else
-        token = session->options.table->token(op, n);
+        token = session->options.table->token(op, n) & ~session->options.token_hidden;
     uint64_t source = rrto_seq_push(session->seq, lane, token, log->oldest);
     if (source != RRTO_SEQ_NONE && session->options.deviate &&
         ++session->n_predictions % session->options.deviate == 0) {
