@@ -33,7 +33,7 @@ enum rrto_call_gate rrto_call_begin(struct rrto_call_frame *frame, uint16_t call
     frame->start_ns = 0;
     if (frame->outermost) {
         __atomic_fetch_add(&rrto_process.counters->calls, 1, __ATOMIC_RELAXED);
-        if (thread->n_calls++ % SAMPLE == 0)
+        if (++thread->n_calls % SAMPLE == 0)
             frame->start_ns = now_ns();
     }
     return RRTO_CALL_GO;

@@ -4,6 +4,7 @@
 #include "test.h"
 
 #include <string.h>
+#include <sys/mman.h>
 
 enum { GRANULE = 2 << 20 };
 
@@ -96,6 +97,15 @@ static void plain_memory(void **state)
     assert_true(before == after);
 }
 
+/* An address where n bytes are free now, under sanitizers, too. */
+static CUdeviceptr free_range(size_t n)
+{
+    void *at = mmap(NULL, n + GRANULE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    assert_true(at != MAP_FAILED);
+    assert_int_equal(munmap(at, n + GRANULE), 0);
+    return ((CUdeviceptr)(uintptr_t)at + GRANULE - 1) / GRANULE * GRANULE;
+}
+
 /* What the worker does: a range, blocks mapped into it, moved, given back. */
 static void mapped_memory(void **state)
 {
@@ -108,7 +118,7 @@ static void mapped_memory(void **state)
                      CUDA_SUCCESS);
     assert_int_equal(granularity, GRANULE);
     assert_int_equal(cuMemGetInfo_v2(&before, &total), CUDA_SUCCESS);
-    CUdeviceptr wish = (CUdeviceptr)0x600000000000, range, other;
+    CUdeviceptr wish = free_range(8 * GRANULE), range, other;
     assert_int_equal(cuMemAddressReserve(&range, 8 * GRANULE, 0, wish, 0), CUDA_SUCCESS);
     assert_true(range == wish);
     assert_int_equal(cuMemAddressReserve(&other, GRANULE, 0, wish, 0), CUDA_SUCCESS); /* taken: another one */
