@@ -21,6 +21,7 @@ struct fake_op {
 struct fake {
     struct fake_op ops[256];
     size_t n_ops;
+    size_t n_orders;      /* synchronises for the sake of order */
     int32_t status;       /* what every op answers */
     uint16_t fail_number; /* an op that answers fail_status instead */
     int32_t fail_status;

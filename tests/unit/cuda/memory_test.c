@@ -91,7 +91,8 @@ static void copies_travel_by_direction(void **state)
     assert_non_null(op);
     assert_int_equal(op->n_up, sizeof host);
     assert_memory_equal(op->up, host, sizeof host);
-    assert_false(op->wait); /* a snapshot needs no answer */
+    assert_false(op->wait);             /* a snapshot needs no answer */
+    assert_int_equal(fake.n_orders, 1); /* but comes before what any stream does later */
 
     assert_int_equal(rrto_client_cudaMemcpy(host, a, sizeof host, cudaMemcpyDeviceToHost), 0);
     op = fake_last(0, RRTO_OP_mem_copy_d2h);
