@@ -6,11 +6,11 @@ TORCH  ?= 2.11.0
 JOBS   ?= $(shell nproc)
 CTEST   = ctest --test-dir $(BUILD) --output-on-failure --no-tests=error
 
-.PHONY: help build packages configure demo test test-apps test-apps-sample test-long lint format bench install python docs clean
+.PHONY: help aarch64 build packages configure demo test test-apps test-apps-sample test-long lint format bench install python docs clean
 .DEFAULT_GOAL := build
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
 packages:
 	@scripts/install-packages build
@@ -39,6 +39,11 @@ test-long: test-packages build ## the long tier: long fuzzing, torture, sanitize
 .PHONY: test-packages
 test-packages:
 	@scripts/install-packages build test
+
+aarch64: packages ## the client's side for aarch64, cross-compiled, in build/aarch64 (installs a cross compiler and arm64 packages)
+	@scripts/install-packages aarch64
+	@cmake --preset aarch64 -B $(BUILD)/aarch64 -G Ninja --log-level=WARNING >/dev/null
+	@cmake --build $(BUILD)/aarch64 -j $(JOBS)
 
 lint: ## layout, arrows between rooms, forbidden calls, symbols, documents
 	@scripts/install-packages build test lint

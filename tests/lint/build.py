@@ -8,7 +8,8 @@ import sys
 
 from tree import Result
 
-GLIBC_FLOOR = (2, 34)  # what the preloaded libraries may ask of the C library at most
+GLIBC_FLOOR = (2, 34)  # what the client's side may ask of the C library at most: Ubuntu 22.04 and JetPack 6 have 2.35
+ARCHITECTURES = ("", "aarch64")  # builds: the machine's own, and below it those for others (make aarch64)
 LIBRARIES = ("doors", "fallback")
 BUNDLED = ("libnvjpeg.so.13",)  # torchvision carries its own, under another name
 
@@ -29,9 +30,20 @@ def preloaded(tree):
     return found
 
 
+def client_side(tree):
+    """Every library that is preloaded and the command line, of each architecture that is built."""
+    found = []
+    for architecture in ARCHITECTURES:
+        folder = tree.built(architecture)
+        if folder:
+            inside = type(tree)(tree.texts, tree.root, folder)
+            found += preloaded(inside) + [path for path in (inside.built("bin", "rrto"),) if path]
+    return found
+
+
 def check_glibc_floor(tree):
     result = Result()
-    libraries = preloaded(tree)
+    libraries = client_side(tree)
     if not libraries:
         result.skipped = "nothing is built"
     for library in libraries:

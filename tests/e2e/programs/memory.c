@@ -113,8 +113,8 @@ static void refusals(unsigned char *device)
     size_t available, total;
     OK(cudaMemGetInfo(&available, &total));
     SAY(cudaMalloc(&memory, total + 1));
-    printf("still NULL: %d, last error %d, then %d\n", memory == NULL, (int)cudaGetLastError(),
-           (int)cudaGetLastError());
+    SAY(cudaGetLastError());
+    printf("still NULL: %d, last error then %d\n", memory == NULL, (int)cudaGetLastError());
     SAY(cudaMemcpy(source, source, 10, cudaMemcpyHostToDevice));
     SAY(cudaMemcpy(device, source, 10, (cudaMemcpyKind)9));
     SAY(cudaFree(source));
