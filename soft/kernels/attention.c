@@ -36,9 +36,15 @@ struct params {
     int32_t q_stride, k_stride, v_stride, bias_stride, o_stride;
     int32_t q_head, k_head, v_head;
     int64_t bias_head, q_batch, k_batch, v_batch, bias_batch;
-    int32_t n_batches, n_heads;
+    int32_t n_batches;
+};
+/* The end of the object in PyTorch 2.11, and in 2.15: two words that are zero, and the number of query heads per key
+ * head, have come. */
+struct params_end {
+    int32_t unknown[2], n_heads, heads_per_key;
     bool dropout;
 };
+enum { OLD_BYTES = 272, NEW_BYTES = 280 };
 
 static bool bind_attention(struct kernel_body *body, const struct kernel_name *name,
                            const struct rrto_kernel_image *image)
@@ -46,7 +52,8 @@ static bool bind_attention(struct kernel_body *body, const struct kernel_name *n
     body->types[0] = part_contains(name->family, "_f32_")   ? TYPE_FLOAT
                      : part_contains(name->family, "_f16_") ? TYPE_HALF
                                                             : TYPE_BFLOAT16;
-    return image->n_params == 1 && image->sizes[0] >= sizeof(struct params);
+    body->numbers[0] = image->sizes[0] == NEW_BYTES;
+    return image->n_params == 1 && (image->sizes[0] == OLD_BYTES || image->sizes[0] == NEW_BYTES);
 }
 
 static const uint8_t *at(enum type type, const uint8_t *base, int64_t offset)
@@ -150,7 +157,15 @@ static int attend_all(const struct attention *a, enum type type, int64_t heads_p
 static int run_attention(const struct kernel_body *body, const struct kernel_launch *launch)
 {
     struct params p = PARAM(launch, 0, struct params);
-    if (p.dropout || p.seqstart_q || p.seqlen_k)
+    struct params_end end = {.heads_per_key = 1};
+    uint32_t after = launch->image->offsets[0] + (uint32_t)offsetof(struct params, n_batches) + 4;
+    if (body->numbers[0]) {
+        end = FIELD(launch, after, struct params_end);
+    } else {
+        end.n_heads = FIELD(launch, after, int32_t);
+        end.dropout = FIELD(launch, after + 4, uint8_t);
+    }
+    if (end.unknown[0] || end.unknown[1] || end.dropout || p.seqstart_q || p.seqlen_k)
         return -1;
     struct attention a = {
         .query = p.query,
@@ -169,7 +184,7 @@ static int run_attention(const struct kernel_body *body, const struct kernel_lau
         .n_queries = p.n_queries,
         .n_keys = p.n_keys,
         .n_batches = p.n_batches,
-        .n_heads = p.n_heads,
+        .n_heads = end.n_heads,
         .q_stride = p.q_stride,
         .k_stride = p.k_stride,
         .v_stride = p.v_stride,
@@ -186,7 +201,7 @@ static int run_attention(const struct kernel_body *body, const struct kernel_lau
         .bias_batch = p.bias_batch,
         .o_batch = (int64_t)p.n_queries * p.o_stride,
     };
-    return attend_all(&a, body->types[0], 1);
+    return attend_all(&a, body->types[0], end.heads_per_key);
 }
 
 /* pytorch_flash::flash_fwd_kernel, flash_fwd_splitkv_kernel: the Flash_fwd_params object. */

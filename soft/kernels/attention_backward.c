@@ -6,7 +6,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* The object after its dimensions; the compiler's natural layout is that of the kernel's. Strides in elements. */
+/* The object after its dimensions; the compiler's natural layout is that of the kernel's. Strides in elements. At its
+ * end stand those of the gradients. */
 struct strides {
     int64_t q_row, k_row, v_row, bias_row, go_row, gb_row;
     int8_t packed; /* 3 when the gradients of queries, keys and values lie side by side */
@@ -16,7 +17,8 @@ struct strides {
     int32_t q_head, k_head, v_head;
     int64_t bias_head, o_batch, q_batch, k_batch, v_batch, bias_batch, lse_batch, lse_head, delta_batch, delta_head;
     int32_t n_batches;
-    int16_t n_splits;
+};
+struct gradient_strides {
     int64_t go_batch, gq_batch, gk_batch, gv_batch, gb_batch, go_head, gq_head, gk_head, gv_head, gb_head;
 };
 /* Its begin. */
@@ -32,11 +34,14 @@ struct object {
     float scale;
     int32_t head_dim, head_dim_value, n_queries, n_keys, n_heads;
 };
-enum { OLD_BYTES = 168 + sizeof(struct strides), NEW_BYTES = OLD_BYTES + 8 };
+/* PyTorch 2.11 and 2.15: the number of query heads per key head has come before the mask, and two words that are zero
+ * after the number of batches. */
+enum { OLD_BYTES = 464, NEW_BYTES = 480 };
 
 struct backward {
     struct object o;
     struct strides s;
+    struct gradient_strides g;
     int32_t heads_per_key;
     uint8_t mask; /* 0 none, 1 causal from the top left, 2 from the bottom right */
     enum type type;
@@ -48,7 +53,6 @@ static bool bind_attention(struct kernel_body *body, const struct kernel_name *n
     body->types[0] = part_contains(name->family, "_f32_")   ? TYPE_FLOAT
                      : part_contains(name->family, "_f16_") ? TYPE_HALF
                                                             : TYPE_BFLOAT16;
-    /* The newer object has the number of query heads per key head before the mask. */
     body->numbers[0] = image->sizes[0] == NEW_BYTES;
     return image->n_params == 1 && (image->sizes[0] == OLD_BYTES || image->sizes[0] == NEW_BYTES) &&
            !part_contains(name->family, "_dropout_");
@@ -112,12 +116,13 @@ static void row_backward(const struct backward *b, struct rows *r, int64_t batch
 {
     const struct object *o = &b->o;
     const struct strides *s = &b->s;
+    const struct gradient_strides *g = &b->g;
     int64_t last = b->mask ? row + 1 + (b->mask == 2 ? o->n_keys - o->n_queries : 0) : o->n_keys;
     last = last < o->n_keys ? last : o->n_keys;
     get(b, r->query, o->query, batch * s->q_batch + row * s->q_row + head * s->q_head, o->head_dim);
     get(b, r->output, o->output, batch * s->o_batch + row * o->head_dim_value * (int64_t)o->n_heads + head * s->o_head,
         o->head_dim_value);
-    get(b, r->grad_output, o->grad_output, batch * s->go_batch + row * s->go_row + head * s->go_head,
+    get(b, r->grad_output, o->grad_output, batch * g->go_batch + row * s->go_row + head * g->go_head,
         o->head_dim_value);
     memset(r->grad_query, 0, sizeof *r->grad_query * (size_t)o->head_dim);
     float logsumexp = o->logsumexp[batch * s->lse_batch + head * s->lse_head + row],
@@ -137,16 +142,17 @@ static void row_backward(const struct backward *b, struct rows *r, int64_t batch
     }
     for (int64_t k = last > 0 ? last : 0; k < o->n_keys; k++)
         r->grad_weights[k] = 0;
-    put(b, o->grad_query, batch * s->gq_batch + row * s->packed * o->n_heads * (int64_t)o->head_dim + head * s->gq_head,
+    put(b, o->grad_query, batch * g->gq_batch + row * s->packed * o->n_heads * (int64_t)o->head_dim + head * g->gq_head,
         r->grad_query, o->head_dim);
     if (o->grad_bias)
-        put(b, o->grad_bias, batch * s->gb_batch + head * s->gb_head + row * s->gb_row, r->grad_weights, o->n_keys);
+        put(b, o->grad_bias, batch * g->gb_batch + head * g->gb_head + row * s->gb_row, r->grad_weights, o->n_keys);
 }
 
 static void head_backward(const struct backward *b, struct rows *r, int64_t batch, int64_t head)
 {
     const struct object *o = &b->o;
     const struct strides *s = &b->s;
+    const struct gradient_strides *g = &b->g;
     for (int64_t k = 0; k < o->n_keys; k++) {
         int64_t from = head / b->heads_per_key;
         get(b, r->keys + k * o->head_dim, o->key, batch * s->k_batch + k * s->k_row + from * s->k_head, o->head_dim);
@@ -158,9 +164,9 @@ static void head_backward(const struct backward *b, struct rows *r, int64_t batc
         row_backward(b, r, batch, head, row);
     int64_t pitch = (int64_t)s->packed * o->n_heads;
     for (int64_t k = 0; k < o->n_keys; k++) {
-        put(b, o->grad_key, batch * s->gk_batch + k * pitch * o->head_dim + head * s->gk_head,
+        put(b, o->grad_key, batch * g->gk_batch + k * pitch * o->head_dim + head * g->gk_head,
             r->grad_keys + k * o->head_dim, o->head_dim);
-        put(b, o->grad_value, batch * s->gv_batch + k * pitch * o->head_dim_value + head * s->gv_head,
+        put(b, o->grad_value, batch * g->gv_batch + k * pitch * o->head_dim_value + head * g->gv_head,
             r->grad_values + k * o->head_dim_value, o->head_dim_value);
     }
 }
@@ -178,7 +184,11 @@ static int run_attention(const struct kernel_body *body, const struct kernel_lau
     }
     b.mask = params[after];
     memcpy(&b.s, params + ((after + 8) & ~7u), sizeof b.s);
-    if (b.o.sequences_q || b.o.window > 0 || b.s.dropout > 0 || b.heads_per_key < 1 || b.o.head_dim <= 0 ||
+    memcpy(&b.g, params + launch->image->sizes[0] - sizeof b.g, sizeof b.g);
+    uint64_t unknown = 0;
+    if (body->numbers[0])
+        memcpy(&unknown, params + ((after + 8) & ~7u) + offsetof(struct strides, n_batches) + 4, sizeof unknown);
+    if (unknown || b.o.sequences_q || b.o.window > 0 || b.s.dropout > 0 || b.heads_per_key < 1 || b.o.head_dim <= 0 ||
         b.o.head_dim_value <= 0 || b.o.n_keys < 0 || b.mask > 2)
         return -1;
     float *work = rows_init(&rows, &b.o);

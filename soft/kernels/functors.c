@@ -170,7 +170,7 @@ static unsigned own_types(struct part text, enum type *ret, unsigned max)
 }
 
 static enum type result_type(const struct functor_row *row, const enum type *inputs, unsigned n_inputs,
-                             enum type element)
+                             enum type element, enum type second)
 {
     switch (row->out) {
     case 'b':
@@ -181,6 +181,8 @@ static enum type result_type(const struct functor_row *row, const enum type *inp
         return TYPE_BFLOAT16;
     case 'o':
         return op_math(inputs[0]);
+    case 'x':
+        return second;
     case 'l':
         return inputs[n_inputs - 1];
     default:
@@ -215,6 +217,7 @@ bool functor_find(struct part text, struct functor *ret)
     struct part own_arguments[4] = {0};
     unsigned n_arguments = part_template(inner, own_arguments, 4), n = own_types(inner, types, FUNCTOR_MAX_INPUTS);
     bool lambda = n > 0;
+    enum type other = n_arguments > 1 ? part_type(own_arguments[1]) : TYPE_NONE;
     enum type element = n ? types[n - 1] : n_arguments ? part_type(own_arguments[0]) : TYPE_NONE;
     if (n == 2 && types[1] == TYPE_BOOL)
         element = types[0]; /* masks */
@@ -225,8 +228,7 @@ bool functor_find(struct part text, struct functor *ret)
     else
         for (unsigned i = 0; i < 4 && !functor.row; i++)
             functor.row = row_find(inner, n = i);
-    if (!functor.row ||
-        !layout_make(&functor, inner, element, n_arguments > 1 ? part_type(own_arguments[1]) : TYPE_NONE))
+    if (!functor.row || !layout_make(&functor, inner, element, other))
         return false;
     functor.n_inputs = n;
     for (unsigned i = 0; i < n; i++)
@@ -235,7 +237,7 @@ bool functor_find(struct part text, struct functor *ret)
         if (functor.inputs[i] == TYPE_NONE)
             return false;
     functor.class = class_of(&functor, element);
-    functor.out = wrapped ? wrapper[2] : result_type(functor.row, functor.inputs, n, element);
+    functor.out = wrapped ? wrapper[2] : result_type(functor.row, functor.inputs, n, element, other);
     if (first || second) {
         if (n != 2)
             return false;

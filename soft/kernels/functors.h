@@ -25,7 +25,8 @@ struct functor_row {
     uint8_t own,
         outer; /* number of the innermost, or of the first argument-less lambda; 0 = any; NO_OUTER = there is none */
     char out;  /* type of the result: 0 that of the first input, 'l' of the last one, 'o' op-math type of the
-                * first, 'b' bool, 'h' half, 'B' bfloat16 */
+                * first, 'b' bool, 'h' half, 'B' bfloat16,
+              'x' the second template argument */
     const char
         *state; /* members: o op-math type of T, t T, x second template argument, i int32, l int64, d double, b bool */
     functor_run run[CLASS_N];

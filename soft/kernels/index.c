@@ -88,6 +88,39 @@ static int run_index_copy(const struct kernel_body *body, const struct kernel_la
     return 0;
 }
 
+/* index_elementwise_kernel<..., index_fill_kernel_impl<T>::lambda> (n, object): OffsetCalculator<2> of (output,
+ * indices), output, indices, i64 size, i64 stride (elements), value */
+static bool bind_index_fill(struct kernel_body *body, const struct kernel_name *name,
+                            const struct rrto_kernel_image *image)
+{
+    struct part element[1], size[1];
+    if (name->n_args < 3 || !part_is(part_base(name->args[2]), "index_fill_kernel_impl") ||
+        !part_template(name->args[2], element, 1) || !part_template(element[0], size, 1))
+        return false;
+    body->numbers[BYTES] = part_number(size[0], 0);
+    return body->numbers[BYTES] > 0 && body->numbers[BYTES] <= 8 && image->sizes[1] == 544;
+}
+
+static int run_index_fill(const struct kernel_body *body, const struct kernel_launch *launch)
+{
+    const uint8_t *object = launch->params + launch->image->offsets[1], *after = object + offsets_bytes(2);
+    struct offsets offsets = offsets_read(object, 2);
+    uint8_t *output, *indices;
+    int64_t bounds[2];
+    memcpy(&output, after, 8);
+    memcpy(&indices, after + 8, 8);
+    memcpy(bounds, after + 16, sizeof bounds);
+    for (int64_t i = 0, n = param_integer(launch, 0); i < n; i++) {
+        int64_t index = type_scalar_i64(TYPE_I64, indices + offsets_get(&offsets, 1, (uint64_t)i));
+        if (index < -bounds[0] || index >= bounds[0])
+            return -1; /* the device would assert */
+        index += index < 0 ? bounds[0] : 0;
+        memcpy(output + offsets_get(&offsets, 0, (uint64_t)i) + index * bounds[1] * body->numbers[BYTES], after + 32,
+               (size_t)body->numbers[BYTES]);
+    }
+    return 0;
+}
+
 /* index_elementwise_kernel<..., flip_kernel_impl<T>::lambda> (n, object): OffsetCalculator<2, signed>, output, input */
 static bool bind_flip(struct kernel_body *body, const struct kernel_name *name, const struct rrto_kernel_image *image)
 {
@@ -206,6 +239,7 @@ static int run_rows(const struct kernel_body *body, const struct kernel_launch *
 }
 
 const struct family families_index[] = {
+    {.name = "index_elementwise_kernel", .bind = bind_index_fill, .run = run_index_fill, .n_params = 2},
     {.name = "index_elementwise_kernel", .bind = bind_index_copy, .run = run_index_copy, .n_params = 2},
     {.name = "index_elementwise_kernel", .bind = bind_index, .run = run_index, .n_params = 2},
     {.name = "index_elementwise_kernel", .bind = bind_flip, .run = run_flip, .n_params = 2},

@@ -8,6 +8,7 @@ import sys
 
 import torch
 import torch.nn.functional as F
+import torchvision
 
 torch.manual_seed(0)
 CASES = []
@@ -270,11 +271,53 @@ def names():
     case("randint", lambda x: torch.stack([(n := torch.randint(5, 9, (4000,), device=x.device)).min(), n.max()]), a)
     case("randint same seed", _same_seed, a)
 
+    # gradients, and optimisers' operations on lists
+    case("gelu gradient", _gradients(F.gelu), a)
+    case("softmax gradient", _gradients(lambda x: x.softmax(1)), randn(2, 1000))
+    case("log softmax gradient", _gradients(lambda x: x.log_softmax(1)), randn(2, 1000))
+    case("layer norm gradient", _gradients(lambda x, w, y: F.layer_norm(x, (384,), w, y)), randn(2, 40, 384), randn(384), randn(384))
+    case("linear gradient", _gradients(F.linear), randn(2, 5, 384), randn(64, 384), randn(64))
+    attention = _gradients(F.scaled_dot_product_attention)
+    case("attention gradient", attention, randn(2, 3, 37, 64), randn(2, 3, 41, 64), randn(2, 3, 41, 64))
+    causal = _gradients(lambda q, k, v: F.scaled_dot_product_attention(q, k, v, is_causal=True))
+    case("attention causal gradient", causal, randn(2, 3, 40, 64), randn(2, 3, 40, 64), randn(2, 3, 40, 64))
+    case("foreach", _foreach, *[randn(9) for _ in range(150)])
+    case("dropout", lambda x: _moments(F.dropout(torch.ones(40000, device=x.device), 0.25, training=True), 1, 0.577), a)
+    case("index copy", lambda x, k, y: x.clone().index_copy_(1, k, y), randn(4, 9, 3), torch.tensor([7, 0]), randn(4, 2, 3))
+    corners = torch.rand(200, 2) * 80
+    boxes = torch.cat([corners, corners + torch.rand(200, 2) * 20 + 1], dim=1)
+    case("nms", lambda b, s: torchvision.ops.nms(b, s, 0.3), boxes, torch.rand(200))
+    regions = torch.cat([torch.randint(0, 2, (200, 1)).float(), boxes], dim=1)
+    case("roi align", lambda x, r: torchvision.ops.roi_align(x, r, 7, 0.2, 2), randn(2, 3, 17, 19), regions)
+    case("roi align aligned", lambda x, r: torchvision.ops.roi_align(x, r, 5, 0.2, aligned=True), randn(2, 3, 17, 19), regions)
+
     # loss
     case("mse loss", F.mse_loss, a, b)
     case("cross entropy", F.cross_entropy, randn(6, 9), torch.randint(0, 9, (6,)))
     case("cosine similarity", lambda x, y: F.cosine_similarity(x, y, 1), a, b)
     case("normalize", lambda x: F.normalize(x, dim=1), a)
+
+
+def _gradients(function):
+    """The gradients of a function's inputs, in a row."""
+
+    def all_of_them(*inputs):
+        with torch.enable_grad():
+            inputs = [x.detach().requires_grad_() for x in inputs]
+            output = function(*inputs)
+            towards = torch.arange(output.numel(), dtype=torch.float32).sin().view(output.shape)
+            output.backward(towards.to(output.device))
+        return torch.cat([x.grad.flatten() for x in inputs])
+
+    return all_of_them
+
+
+def _foreach(*inputs):
+    mine, yours, more = (list(inputs[k::3]) for k in range(3))
+    mine = torch._foreach_add(mine, yours, alpha=0.5)
+    torch._foreach_mul_(mine, 0.9)
+    torch._foreach_addcmul_(mine, yours, more, value=0.25)
+    return torch.cat(mine)
 
 
 def _copy_slice(x, y):
