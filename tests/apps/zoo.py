@@ -251,7 +251,8 @@ def fasterrcnn(device, n_frames):
     from torchvision.models import detection
 
     torch.manual_seed(1)
-    model = detection.fasterrcnn_mobilenet_v3_large_320_fpn(weights=None, weights_backbone=None, box_score_thresh=0.012).eval()
+    model = detection.fasterrcnn_mobilenet_v3_large_320_fpn(weights=None, weights_backbone=None, box_score_thresh=0.012)
+    model.eval().to(device)
     for image in images(n_frames, size=320):
         with torch.no_grad():
             found = model([image[0].sigmoid().to(device)])[0]
@@ -260,16 +261,20 @@ def fasterrcnn(device, n_frames):
             yield {"boxes": padded}
 
 
-@workload("adapt")
-def adaptation(device, n_frames, dropout=0.1):
+def adaptation(device, n_frames, arguments):
+    """With dropout, or without: then the CPU's results can be compared."""
     import adapt
     from photo import load_photo
 
     photo = load_photo()
-    model = adapt.build_model(12, dropout).to(device)
+    model = adapt.build_model(12, *arguments).to(device)
     optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=1e-2, momentum=0.9)
     for index in range(n_frames):
-        yield {"logits": adapt.adapt(model, optimizer, adapt.batch(photo, index, 2), device)}
+        yield {"logits": adapt.adapt(model, optimizer, adapt.batch(photo, index, 2), device).unsqueeze(0)}
+
+
+workload("adapt", 0.1)(adaptation)
+workload("adapt_no_dropout", 0.0)(adaptation)
 
 
 # Not offloaded yet ---------------------------------------------------------------------------------------------------------
