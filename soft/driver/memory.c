@@ -14,7 +14,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { POISON_MOST = 16 << 20 }; /* of one plain allocation */
+enum { POISON_MOST = 16 << 20, POISON_BUDGET = 256 << 20 }; /* of one plain allocation; of all mapped memory */
 
 /* An address range that answers pointer questions. */
 struct block {
@@ -405,10 +405,12 @@ static void physical_poison(const struct physical *physical)
     void *memory = mmap(NULL, physical->n_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, (off_t)physical->offset);
     if (memory == MAP_FAILED)
         return;
-    /* All of a small one, the start of each granule of a large one. */
-    size_t n = physical->n_bytes > 4 * (size_t)SOFT_GRANULARITY ? SOFT_GRANULARITY / 8 : SOFT_GRANULARITY;
+    /* All of the first ones, later only the start of each granule: poison takes memory. */
+    static uint64_t budget = POISON_BUDGET;
+    bool all = physical->n_bytes <= budget;
+    budget -= all ? physical->n_bytes : 0;
     for (uint64_t at = 0; at < physical->n_bytes; at += SOFT_GRANULARITY)
-        memset((uint8_t *)memory + at, soft_sched_poison(), n);
+        memset((uint8_t *)memory + at, soft_sched_poison(), all ? SOFT_GRANULARITY : SOFT_GRANULARITY / 32);
     munmap(memory, physical->n_bytes);
 }
 
