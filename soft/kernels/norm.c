@@ -9,7 +9,8 @@
 
 static bool bind_norm(struct kernel_body *body, const struct kernel_name *name, const struct rrto_kernel_image *image)
 {
-    (void)image;
+    if (image->n_params > body->family->n_params + 1)
+        return false;
     body->types[0] = name->n_args ? part_type(name->args[0]) : TYPE_NONE;
     body->types[1] = name->n_args > 1 ? part_type(name->args[1]) : body->types[0];
     body->numbers[0] = name->n_args > 2 && part_number(name->args[2], 0);
@@ -92,32 +93,34 @@ static int run_vectorized(const struct kernel_body *body, const struct kernel_la
     return layer_norm(body, &layer);
 }
 
-/* (n, epsilon, x, mean, inverse): a block per row */
+/* (n, epsilon, x, mean, inverse): a block per row; newer ones begin with the number of rows */
 static int run_moments(const struct kernel_body *body, const struct kernel_launch *launch)
 {
+    uint32_t at = launch->image->n_params - 5;
     struct layer layer = {
-        .n_rows = launch->grid[0],
-        .n = param_integer(launch, 0),
-        .epsilon = param_real(launch, 1),
-        .x = param_pointer(launch, 2),
-        .mean = param_pointer(launch, 3),
-        .inverse = param_pointer(launch, 4),
+        .n_rows = at ? param_integer(launch, 0) : launch->grid[0],
+        .n = param_integer(launch, at),
+        .epsilon = param_real(launch, at + 1),
+        .x = param_pointer(launch, at + 2),
+        .mean = param_pointer(launch, at + 3),
+        .inverse = param_pointer(launch, at + 4),
     };
     return layer_norm(body, &layer);
 }
 
-/* (n, x, mean, inverse, gamma, beta, y): a block per row */
+/* (n, x, mean, inverse, gamma, beta, y): a block per row; newer ones begin with the number of rows */
 static int run_forward(const struct kernel_body *body, const struct kernel_launch *launch)
 {
+    uint32_t at = launch->image->n_params - 7;
     struct layer layer = {
-        .n_rows = launch->grid[0],
-        .n = param_integer(launch, 0),
-        .x = param_pointer(launch, 1),
-        .mean = param_pointer(launch, 2),
-        .inverse = param_pointer(launch, 3),
-        .gamma = param_pointer(launch, 4),
-        .beta = param_pointer(launch, 5),
-        .y = param_pointer(launch, 6),
+        .n_rows = at ? param_integer(launch, 0) : launch->grid[0],
+        .n = param_integer(launch, at),
+        .x = param_pointer(launch, at + 1),
+        .mean = param_pointer(launch, at + 2),
+        .inverse = param_pointer(launch, at + 3),
+        .gamma = param_pointer(launch, at + 4),
+        .beta = param_pointer(launch, at + 5),
+        .y = param_pointer(launch, at + 6),
         .given = true,
     };
     return layer_norm(body, &layer);
