@@ -108,6 +108,44 @@ static int run_moments(const struct kernel_body *body, const struct kernel_launc
     return layer_norm(body, &layer);
 }
 
+/* RowwiseMomentsContiguousCUDAKernel<vector, T, accumulator> (n, epsilon, x, mean, inverse, the same two as
+ * accumulators): a block per row */
+static bool bind_moments_twice(struct kernel_body *body, const struct kernel_name *name,
+                               const struct rrto_kernel_image *image)
+{
+    (void)image;
+    if (name->n_args != 3)
+        return false;
+    body->types[0] = part_type(name->args[1]);
+    body->types[1] = part_type(name->args[2]);
+    return type_bytes(body->types[0]) && body->types[1] == TYPE_FLOAT;
+}
+
+static int run_moments_twice(const struct kernel_body *body, const struct kernel_launch *launch)
+{
+    int64_t n = param_integer(launch, 0);
+    float epsilon;
+    load_f32(&epsilon, body->types[0], launch->params + launch->image->offsets[1], 1);
+    double *x = malloc(sizeof *x * (size_t)(n + 1));
+    if (!x)
+        return -1;
+    for (int64_t row = 0; row < launch->grid[0]; row++) {
+        double mean, inverse;
+        type_load(CLASS_F64, body->types[0])(
+            x, param_pointer(launch, 2) + row * n * (int64_t)type_bytes(body->types[0]), (size_t)n);
+        moments(x, n, (double)epsilon, false, &mean, &inverse);
+        for (uint32_t k = 3; k < 7; k += 2) {
+            enum type type = body->types[k == 3 ? 0 : 1];
+            if (param_pointer(launch, k))
+                element_put_f64(type, param_pointer(launch, k), row, mean);
+            if (param_pointer(launch, k + 1))
+                element_put_f64(type, param_pointer(launch, k + 1), row, inverse);
+        }
+    }
+    free(x);
+    return 0;
+}
+
 /* (n, x, mean, inverse, gamma, beta, y): a block per row; newer ones begin with the number of rows */
 static int run_forward(const struct kernel_body *body, const struct kernel_launch *launch)
 {
@@ -223,6 +261,7 @@ static int run_transform(const struct kernel_body *body, const struct kernel_lau
 const struct family families_norm[] = {
     {.name = "vectorized_layer_norm_kernel", .bind = bind_norm, .run = run_vectorized, .n_params = 8},
     {.name = "RowwiseMomentsCUDAKernel", .bind = bind_norm, .run = run_moments, .n_params = 5},
+    {.name = "RowwiseMomentsContiguousCUDAKernel", .bind = bind_moments_twice, .run = run_moments_twice, .n_params = 7},
     {.name = "LayerNormForwardCUDAKernel", .bind = bind_norm, .run = run_forward, .n_params = 7},
     {.name = "batch_norm_collect_statistics_kernel", .bind = bind_collect, .run = run_collect, .n_params = 5},
     {.name = "batch_norm_transform_input_kernel", .bind = bind_transform, .run = run_transform, .n_params = 7},
