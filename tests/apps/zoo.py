@@ -241,6 +241,7 @@ def ssdlite(device, n_frames):
     model = detect.build_model(photo).to(device)
     for index in range(n_frames):
         found = detect.detect(model, detect.frame(photo, index), device)
+        found = found[found[:, 5].sort(stable=True).indices]  # boxes of equal score may come in any order
         padded = torch.zeros(1, detect.MOST, 6)
         padded[0, : len(found)] = found
         yield {"boxes": padded}
