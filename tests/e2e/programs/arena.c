@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Memory of the application where rrto would like to have its addresses, before the first CUDA call: another range is
- * found, nothing of the application's is touched. */
+ * found, nothing of the application's is touched.
+ *
+ * Rule: 11 */
 #include "program.h"
 
 #include <sys/mman.h>

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Errors at the call that makes them: launch limits, unknown kernels and handles, a kernel without a body; last error;
- * what still works afterwards; errno, which none of it touches. */
+ * what still works afterwards; errno, which none of it touches.
+ *
+ * Rule: 22, 24 */
 #include "program.h"
 
 #include <errno.h>

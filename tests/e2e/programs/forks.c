@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fork: before CUDA is used, the child may use it; afterwards it gets errors, and the parent goes on as if nothing had
- * been. */
+ * been.
+ *
+ * Rule: 28 */
 #include "program.h"
 
 #include <sys/wait.h>

@@ -2,7 +2,8 @@
 /* A synchronise in one thread covers what another thread has issued before, while that one goes on.
  *
  * Rule: 2
- * Seen to fail: */
+ * Seen to fail: the server answers a stream's synchronise at once: wrong under every seed in async and replay (plain
+ * and percall wait for each op anyway). */
 #include "driver.h"
 
 #include <pthread.h>

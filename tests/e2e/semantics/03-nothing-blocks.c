@@ -3,7 +3,8 @@
  * host function below ends only when another thread's synchronise has.
  *
  * Rule: 3, 27
- * Seen to fail: */
+ * Seen to fail: a lock that a synchronise needs is held while a host function runs: it hangs, in every mode, with any
+ * seed. */
 #include "driver.h"
 
 #include <pthread.h>

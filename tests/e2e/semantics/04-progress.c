@@ -3,7 +3,7 @@
  * call at all.
  *
  * Rule: 4
- * Seen to fail: */
+ * Seen to fail: no flusher (set_pending does nothing): it hangs in async and replay, with and without the scheduler. */
 #include "driver.h"
 
 enum { N = 3000, NOT_READY = CUDA_ERROR_NOT_READY };

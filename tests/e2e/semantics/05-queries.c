@@ -3,7 +3,8 @@
  * it and in others; and what is done stays done. An event that was never recorded is done, a wait for it is none.
  *
  * Rule: 5
- * Seen to fail: */
+ * Seen to fail: a query of the client always answers "done": wrong in async and replay, with and without the scheduler.
+ */
 #include "driver.h"
 
 #include <pthread.h>

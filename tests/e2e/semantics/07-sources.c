@@ -3,7 +3,8 @@
  * host has waited; one into which a copy down is on its way, or a host function writes, as those have left it.
  *
  * Rule: 7
- * Seen to fail: */
+ * Seen to fail: a copy up no longer waits for a copy down into its source: it fails in async and replay, with and
+ * without the scheduler. */
 #include "driver.h"
 
 enum { N = 5000, BYTES = N * sizeof(float) };

@@ -4,7 +4,8 @@
  * unregistered.
  *
  * Rule: 8
- * Seen to fail: */
+ * Seen to fail: unregistering does not wait for pending copies, or a synchronous copy up does not: the line about it is
+ * wrong in async and replay, with and without the scheduler. */
 #include "driver.h"
 
 enum { N = 5000, BYTES = N * sizeof(float) };

@@ -2,7 +2,8 @@
 /* Memory that host and device share is not there, and nothing says that it were.
  *
  * Rule: 10
- * Seen to fail: */
+ * Seen to fail: the soft driver claims canMapHostMemory: wrong on the soft driver; the other ways, where the client
+ * refuses the attribute whatever the device says, differ from it. */
 #include "driver.h"
 
 int main(void)
