@@ -386,9 +386,11 @@ void rrto_receiver_pump(struct rrto_receiver *receiver)
     pthread_mutex_unlock(&receiver->lock);
 }
 
+/* By numbers: the range may be the whole address space. */
 static bool overlaps(const struct rrto_down *down, const uint8_t *host, size_t n)
 {
-    return down->used && down->host < host + n && host < down->host + down->n_bytes;
+    uintptr_t from = (uintptr_t)host, at = (uintptr_t)down->host;
+    return down->used && (at < from ? from - at < down->n_bytes : at - from < n);
 }
 
 bool rrto_receiver_down_in(struct rrto_receiver *receiver, const void *host, size_t n, uint64_t *ret_position)
