@@ -10,7 +10,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-enum { N = 2000, TURNS = 300 };
+enum { N = 2000, TURNS = 60 };
 static atomic_uintptr_t handed_over; /* an address that its owner has just freed */
 static atomic_int turn;
 
@@ -21,7 +21,8 @@ static void *reuse(void *unused)
     use_context();
     CUstream stream = new_stream(false);
     for (int i = 0; i < TURNS; i++) {
-        while (atomic_load(&turn) != 2 * i + 1) {}
+        while (atomic_load(&turn) != 2 * i + 1)
+            sched_yield();
         CUdeviceptr memory = device_floats(N), sum = device_floats(N);
         same = same && memory == atomic_load(&handed_over);
         fill(zeroes, N, i);
@@ -56,7 +57,8 @@ int main(void)
         atomic_store(&handed_over, memory);
         OK(cuMemFree_v2(memory));
         atomic_store(&turn, 2 * i + 1);
-        while (atomic_load(&turn) != 2 * i + 2) {}
+        while (atomic_load(&turn) != 2 * i + 2)
+            sched_yield();
         OK(cuMemcpyDtoHAsync_v2(back, result, sizeof back, stream));
         right = right && filled(back, N, -i, 4);
     }

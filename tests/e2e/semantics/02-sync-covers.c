@@ -9,7 +9,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-enum { N = 4000, TURNS = 100 };
+enum { N = 4000, TURNS = 50 };
 static CUdeviceptr from;
 static CUstream stream;
 static float *pinned;
@@ -28,7 +28,8 @@ static void *issue(void *unused)
         atomic_store(&issued, i);
         for (int j = 0; j < 40; j++) /* and goes on meanwhile */
             add(other, other, other, N, own);
-        while (atomic_load(&checked) != i) {}
+        while (atomic_load(&checked) != i)
+            sched_yield();
     }
     return unused;
 }
@@ -44,7 +45,8 @@ int main(void)
     memset(pinned, 0, N * sizeof *pinned);
     pthread_create(&thread, NULL, issue, NULL);
     for (int i = 1; i <= TURNS; i++) {
-        while (atomic_load(&issued) != i) {}
+        while (atomic_load(&issued) != i)
+            sched_yield();
         OK(cuStreamSynchronize(stream));
         right = right && filled(pinned, N, i, 1);
         atomic_store(&checked, i);

@@ -17,7 +17,8 @@ static void wait_for_release(void *unused)
 {
     (void)unused;
     int round = atomic_fetch_add(&waiting, 1) + 1;
-    while (atomic_load(&released) < round) {}
+    while (atomic_load(&released) < round)
+        sched_yield();
 }
 
 static void *issue(void *unused)
@@ -29,7 +30,8 @@ static void *issue(void *unused)
     CUdeviceptr memory = device_floats(N);
     bool right = true;
     for (int i = 1; i <= ROUNDS; i++) {
-        while (atomic_load(&waiting) < i) {}
+        while (atomic_load(&waiting) < i)
+            sched_yield();
         fill(data, N, i);
         OK(cuMemcpyHtoDAsync_v2(memory, data, sizeof data, stream));
         add(memory, memory, memory, N, stream);

@@ -20,7 +20,8 @@ static void *poll_it(void *unused)
     bool right = true, stays = true;
     use_context();
     for (int i = 1; i <= TURNS; i++) {
-        while (atomic_load(&recorded) != i) {}
+        while (atomic_load(&recorded) != i)
+            sched_yield();
         int result;
         while ((result = (int)cuEventQuery(event)) == NOT_READY) {}
         right = right && result == 0 && filled(pinned, N, i, 2);
@@ -53,7 +54,8 @@ int main(void)
         OK(cuMemcpyDtoHAsync_v2(pinned, memory, sizeof data, stream));
         OK(cuEventRecord(event, stream));
         atomic_store(&recorded, i);
-        while (atomic_load(&seen) != i) {}
+        while (atomic_load(&seen) != i)
+            sched_yield();
         memset(pinned, 0, N * sizeof *pinned);
     }
     pthread_join(thread, NULL);

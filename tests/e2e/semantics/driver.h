@@ -8,6 +8,7 @@
 #include "../programs/vector_add.h"
 #include "gen/api_driver.h"
 
+#include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
