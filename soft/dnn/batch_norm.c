@@ -61,6 +61,56 @@ static void apply(struct affine *a)
     rrto_soft_tiles(apply_tile, a, (size_t)((planes + a->step - 1) / a->step));
 }
 
+/* One forward pass: what inference and training share around the computation of the factors (a scale and a shift a
+ * group). */
+struct pass {
+    struct affine affine;
+    const struct rrto_dnn_tensor *from, *to;
+    struct rrto_dnn_view in, out;
+    void *y;
+    float *factors; /* scales, then shifts */
+    enum rrto_dnn_result result;
+};
+
+/* Anything but success: nothing was opened. After success pass_end is due, and result says whether there is something
+ * to compute. */
+static cudnnStatus_t pass_begin(struct pass *pass, cudnnBatchNormMode_t mode, const void *alpha, const void *beta,
+                                const cudnnTensorDescriptor_t x_desc, const void *x,
+                                const cudnnTensorDescriptor_t y_desc, void *y, const cudnnTensorDescriptor_t factors)
+{
+    *pass = (struct pass){.from = rrto_dnn_tensor_of(x_desc), .to = rrto_dnn_tensor_of(y_desc), .y = y};
+    struct affine *a = &pass->affine;
+    if (!pass->from || !pass->to)
+        return CUDNN_STATUS_BAD_PARAM;
+    if (!read_shape(&a->shape, mode, pass->from, rrto_dnn_tensor_of(factors)) || !rrto_dnn_tensor_ok(pass->to))
+        return CUDNN_STATUS_NOT_SUPPORTED;
+    if (!rrto_dnn_same_dims(pass->from, pass->to))
+        return CUDNN_STATUS_BAD_PARAM;
+    a->alpha = (float)rrto_dnn_scalar(alpha);
+    a->beta = (float)rrto_dnn_scalar(beta);
+    pass->factors = malloc((size_t)a->shape.groups * 2 * sizeof *pass->factors);
+    pass->result = pass->factors ? rrto_dnn_open(&pass->in, pass->from, x, true) : RRTO_DNN_NO_MEMORY;
+    if (pass->result == RRTO_DNN_DONE)
+        pass->result = rrto_dnn_open(&pass->out, pass->to, y, a->beta != 0.0f);
+    return CUDNN_STATUS_SUCCESS;
+}
+
+static cudnnStatus_t pass_end(struct pass *pass)
+{
+    struct affine *a = &pass->affine;
+    if (pass->result == RRTO_DNN_DONE) {
+        a->x = pass->in.data;
+        a->y = pass->out.data;
+        a->scale = pass->factors;
+        a->shift = pass->factors + a->shape.groups;
+        apply(a);
+    }
+    rrto_dnn_close(&pass->in, pass->from, NULL, false);
+    rrto_dnn_close(&pass->out, pass->to, pass->y, pass->result == RRTO_DNN_DONE);
+    free(pass->factors);
+    return rrto_dnn_status(pass->result);
+}
+
 EXPORT cudnnBatchNormalizationForwardInference(cudnnHandle_t handle, cudnnBatchNormMode_t mode, const void *alpha,
                                                const void *beta, const cudnnTensorDescriptor_t xDesc, const void *x,
                                                const cudnnTensorDescriptor_t yDesc, void *y,
@@ -69,38 +119,22 @@ EXPORT cudnnBatchNormalizationForwardInference(cudnnHandle_t handle, cudnnBatchN
                                                const void *estimatedVariance, double epsilon)
 {
     rrto_dnn_settle(handle);
-    const struct rrto_dnn_tensor *from = rrto_dnn_tensor_of(xDesc), *to = rrto_dnn_tensor_of(yDesc);
-    struct affine a;
-    if (!handle || !alpha || !beta || !from || !to || !x || !y || !bnScale || !bnBias || !estimatedMean ||
-        !estimatedVariance)
+    struct pass pass;
+    if (!handle || !alpha || !beta || !x || !y || !bnScale || !bnBias || !estimatedMean || !estimatedVariance)
         return CUDNN_STATUS_BAD_PARAM;
-    if (!read_shape(&a.shape, mode, from, rrto_dnn_tensor_of(bnScaleBiasMeanVarDesc)) || !rrto_dnn_tensor_ok(to))
-        return CUDNN_STATUS_NOT_SUPPORTED;
-    if (!rrto_dnn_same_dims(from, to))
-        return CUDNN_STATUS_BAD_PARAM;
-    a.alpha = (float)rrto_dnn_scalar(alpha);
-    a.beta = (float)rrto_dnn_scalar(beta);
-    float *factors = malloc((size_t)a.shape.groups * 2 * sizeof *factors);
-    struct rrto_dnn_view in = {0}, out = {0};
-    enum rrto_dnn_result result = factors ? rrto_dnn_open(&in, from, x, true) : RRTO_DNN_NO_MEMORY;
-    if (result == RRTO_DNN_DONE)
-        result = rrto_dnn_open(&out, to, y, a.beta != 0.0f);
-    if (result == RRTO_DNN_DONE) {
+    cudnnStatus_t wrong = pass_begin(&pass, mode, alpha, beta, xDesc, x, yDesc, y, bnScaleBiasMeanVarDesc);
+    if (wrong != CUDNN_STATUS_SUCCESS)
+        return wrong;
+    struct affine *a = &pass.affine;
+    float *factors = pass.factors;
+    if (pass.result == RRTO_DNN_DONE) {
         const float *scale = bnScale, *bias = bnBias, *mean = estimatedMean, *variance = estimatedVariance;
-        for (int64_t g = 0; g < a.shape.groups; g++) {
+        for (int64_t g = 0; g < a->shape.groups; g++) {
             factors[g] = scale[g] / sqrtf(variance[g] + (float)epsilon);
-            factors[a.shape.groups + g] = bias[g] - mean[g] * factors[g];
+            factors[a->shape.groups + g] = bias[g] - mean[g] * factors[g];
         }
-        a.x = in.data;
-        a.y = out.data;
-        a.scale = factors;
-        a.shift = factors + a.shape.groups;
-        apply(&a);
     }
-    rrto_dnn_close(&in, from, NULL, false);
-    rrto_dnn_close(&out, to, y, result == RRTO_DNN_DONE);
-    free(factors);
-    return rrto_dnn_status(result);
+    return pass_end(&pass);
 }
 
 /* Mean and biased variance of each group, one group at a time. */
@@ -131,32 +165,25 @@ EXPORT cudnnBatchNormalizationForwardTraining(cudnnHandle_t handle, cudnnBatchNo
                                               void *resultSaveMean, void *resultSaveInvVariance)
 {
     rrto_dnn_settle(handle);
-    const struct rrto_dnn_tensor *from = rrto_dnn_tensor_of(xDesc), *to = rrto_dnn_tensor_of(yDesc);
-    struct affine a;
-    if (!handle || !alpha || !beta || !from || !to || !x || !y || !bnScale || !bnBias)
+    struct pass pass;
+    if (!handle || !alpha || !beta || !x || !y || !bnScale || !bnBias)
         return CUDNN_STATUS_BAD_PARAM;
-    if (!read_shape(&a.shape, mode, from, rrto_dnn_tensor_of(bnScaleBiasMeanVarDesc)) || !rrto_dnn_tensor_ok(to))
-        return CUDNN_STATUS_NOT_SUPPORTED;
-    if (!rrto_dnn_same_dims(from, to))
-        return CUDNN_STATUS_BAD_PARAM;
-    a.alpha = (float)rrto_dnn_scalar(alpha);
-    a.beta = (float)rrto_dnn_scalar(beta);
-    float *factors = malloc((size_t)a.shape.groups * 2 * sizeof *factors);
-    struct rrto_dnn_view in = {0}, out = {0};
-    enum rrto_dnn_result result = factors ? rrto_dnn_open(&in, from, x, true) : RRTO_DNN_NO_MEMORY;
-    if (result == RRTO_DNN_DONE)
-        result = rrto_dnn_open(&out, to, y, a.beta != 0.0f);
-    if (result == RRTO_DNN_DONE) {
+    cudnnStatus_t wrong = pass_begin(&pass, mode, alpha, beta, xDesc, x, yDesc, y, bnScaleBiasMeanVarDesc);
+    if (wrong != CUDNN_STATUS_SUCCESS)
+        return wrong;
+    struct affine *a = &pass.affine;
+    float *factors = pass.factors;
+    if (pass.result == RRTO_DNN_DONE) {
         float *running_mean = resultRunningMean, *running_variance = resultRunningVariance;
         float *saved_mean = resultSaveMean, *saved_inverse = resultSaveInvVariance;
-        double count = (double)(a.shape.n * a.shape.inner), factor = exponentialAverageFactor;
-        for (int64_t g = 0; g < a.shape.groups; g++) {
+        double count = (double)(a->shape.n * a->shape.inner), factor = exponentialAverageFactor;
+        for (int64_t g = 0; g < a->shape.groups; g++) {
             double mean, variance;
-            measure(&a.shape, in.data, g, &mean, &variance);
+            measure(&a->shape, pass.in.data, g, &mean, &variance);
             double inverse = 1.0 / sqrt(variance + epsilon),
                    unbiased = count > 1.0 ? variance * count / (count - 1.0) : variance;
             factors[g] = (float)((double)((const float *)bnScale)[g] * inverse);
-            factors[a.shape.groups + g] = (float)((double)((const float *)bnBias)[g] - mean * (double)factors[g]);
+            factors[a->shape.groups + g] = (float)((double)((const float *)bnBias)[g] - mean * (double)factors[g]);
             if (running_mean)
                 running_mean[g] = (float)((1.0 - factor) * (double)running_mean[g] + factor * mean);
             if (running_variance)
@@ -166,16 +193,8 @@ EXPORT cudnnBatchNormalizationForwardTraining(cudnnHandle_t handle, cudnnBatchNo
             if (saved_inverse)
                 saved_inverse[g] = (float)inverse;
         }
-        a.x = in.data;
-        a.y = out.data;
-        a.scale = factors;
-        a.shift = factors + a.shape.groups;
-        apply(&a);
     }
-    rrto_dnn_close(&in, from, NULL, false);
-    rrto_dnn_close(&out, to, y, result == RRTO_DNN_DONE);
-    free(factors);
-    return rrto_dnn_status(result);
+    return pass_end(&pass);
 }
 
 EXPORT cudnnBatchNormalizationForwardTrainingEx(
