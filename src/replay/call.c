@@ -4,13 +4,15 @@
 #include "gen/calls.h"
 #include "gen/ops.h"
 #include "replay/process.h"
+#include "replay/scrub.h"
 
 #include <errno.h>
 #include <time.h>
 
 enum { SAMPLE = 64, EXCHANGE_MAX_BYTES = 4096 };
 
-static uint64_t now_ns(void)
+/* Not inlined: its frame, with the time in it, is then one that is scrubbed. */
+static __attribute__((noinline)) uint64_t now_ns(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
@@ -40,7 +42,7 @@ enum rrto_call_gate rrto_call_begin(struct rrto_call_frame *frame, uint16_t call
 }
 
 /* percall mode: what the call would have sent and got, had it crossed the link. The answer was the client's own. */
-static void exchange(struct rrto_thread *thread, uint16_t call)
+static __attribute__((noinline)) void exchange(struct rrto_thread *thread, uint16_t call)
 {
     static const uint8_t zeroes[EXCHANGE_MAX_BYTES];
     const struct rrto_call_info *info = &rrto_call_infos[call];
@@ -59,6 +61,7 @@ static void exchange(struct rrto_thread *thread, uint16_t call)
 void rrto_call_end(struct rrto_call_frame *frame)
 {
     struct rrto_thread *thread = rrto_thread_get();
+    int saved_errno = frame->saved_errno;
     if (frame->outermost && rrto_process.mode->exchange_per_call && thread->caller.round_trips == frame->round_trips &&
         frame->call < RRTO_CALL_N && !rrto_call_infos[frame->call].nocount)
         exchange(thread, frame->call);
@@ -66,7 +69,9 @@ void rrto_call_end(struct rrto_call_frame *frame)
         rrto_hist_add(&rrto_process.counters->call_ns, now_ns() - frame->start_ns);
     if (thread->depth > 0)
         thread->depth--;
-    errno = frame->saved_errno;
+    *frame = (struct rrto_call_frame){0}; /* it is on the stack as well */
+    rrto_scrub_stack(RRTO_SCRUB_CALL_BYTES);
+    errno = saved_errno;
 }
 
 void rrto_call_unsupported(uint16_t call)

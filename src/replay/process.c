@@ -6,6 +6,7 @@
 #include "base/format.h"
 #include "base/log.h"
 #include "base/status.h"
+#include "replay/scrub.h"
 #include "replay/trace.h"
 #include "report/report.h"
 
@@ -290,7 +291,10 @@ int32_t rrto_issue(const uint8_t *bytes, size_t n_bytes, const struct rrto_issue
         return RRTO_LOST;
     struct rrto_thread *thread = rrto_thread_get();
     take_lane(thread, session);
-    return rrto_session_issue(session, &thread->caller, bytes, n_bytes, extra);
+    uint64_t round_trips = thread->caller.round_trips;
+    int32_t status = rrto_session_issue(session, &thread->caller, bytes, n_bytes, extra);
+    rrto_scrub_stack(thread->caller.round_trips == round_trips ? RRTO_SCRUB_ISSUE_BYTES : RRTO_SCRUB_WAITED_BYTES);
+    return status;
 }
 
 struct rrto_buf *rrto_issue_scratch(void)
