@@ -13,7 +13,9 @@ START = time.perf_counter()
 import argparse
 import functools
 import json
+import queue
 import sys
+import threading
 from pathlib import Path
 
 import numpy
@@ -105,14 +107,54 @@ def image_app(device, n_frames):
             yield {"values": best.values.cpu(), "indices": best.indices.cpu()}
 
 
-@workload("alternating")
-def alternating(device, n_frames):
-    """resnet18 and vit_b_16, which of them decided at random per frame."""
+def two_models(device, n_frames, arguments):
+    """resnet18 and vit_b_16, which of them decided per frame: in turn, or at random."""
+    (at_random,) = arguments
     both = [build("resnet18").to(device), vision_transformer().to(device)]
-    turns = torch.randint(0, 2, (n_frames,), generator=torch.Generator().manual_seed(11)).tolist()
-    for image, turn in zip(images(n_frames), turns):
+    turns = torch.arange(n_frames) % 2
+    if at_random:
+        turns = torch.randint(0, 2, (n_frames,), generator=torch.Generator().manual_seed(11))
+    for image, turn in zip(images(n_frames), turns.tolist()):
         with torch.no_grad():
             yield {"logits": both[turn](image.to(device)).cpu()}
+
+
+workload("alternating", True)(two_models)
+workload("in_turn", False)(two_models)
+
+
+@workload("two_threads")
+def two_threads(device, n_frames):
+    """Two threads with a model each, on the same images; neither waits for the other."""
+    both = {"logits": build("resnet18").to(device), "mask": unet_model().to(device)}
+    results = {name: queue.Queue() for name in both}
+
+    def work(name):
+        with torch.no_grad():
+            for image in images(n_frames, size=128):
+                results[name].put(both[name](image.to(device)).cpu())
+
+    threads = [threading.Thread(target=work, args=(name,), daemon=True) for name in both]
+    for thread in threads:
+        thread.start()
+    for _ in range(n_frames):
+        yield {name: results[name].get() for name in both}
+    for thread in threads:
+        thread.join()
+
+
+@workload("key_frames")
+def key_frames(device, n_frames):
+    """Each tenth frame goes through the whole network, the others as far as the middle, from where they are compared with it."""
+    model = build("resnet18").to(device)
+    trunk = nn.Sequential(model.conv1, model.bn1, model.relu, model.maxpool, model.layer1, model.layer2)
+    rest = nn.Sequential(model.layer3, model.layer4, model.avgpool, nn.Flatten(), model.fc)
+    for index, image in enumerate(images(n_frames)):
+        with torch.no_grad():
+            x = trunk(image.to(device))
+            if index % 10 == 0:
+                key, logits = x, rest(x)
+            yield {"logits": (logits * (1 + (x - key).abs().mean())).cpu()}
 
 
 @workload("shapes")
@@ -167,10 +209,14 @@ class UNet(nn.Module):
         return self.out(self.up1(torch.cat([x, one], dim=1)))
 
 
+def unet_model():
+    torch.manual_seed(1)
+    return UNet().eval()
+
+
 @workload("unet")
 def unet(device, n_frames):
-    torch.manual_seed(1)
-    model = UNet().eval().to(device)
+    model = unet_model().to(device)
     for image in images(n_frames, size=128):
         with torch.no_grad():
             yield {"mask": model(image.to(device)).cpu()}
@@ -272,6 +318,20 @@ def adaptation(device, n_frames, arguments):
     optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=1e-2, momentum=0.9)
     for index in range(n_frames):
         yield {"logits": adapt.adapt(model, optimizer, adapt.batch(photo, index, 2), device).unsqueeze(0)}
+
+
+@workload("adapt_vit_b")
+def adapt_vit_b(device, n_frames):
+    """The adaptation step on ViT-B/16 and four images: much work for a CPU."""
+    import adapt
+
+    torch.manual_seed(2)
+    model = models.vit_b_16(weights=None, dropout=0.1).to(device).train().requires_grad_(False)
+    norms = [module for module in model.modules() if isinstance(module, nn.LayerNorm)]
+    optimizer = torch.optim.SGD([p.requires_grad_() for m in norms for p in m.parameters()], lr=1e-2, momentum=0.9)
+    for _ in range(n_frames):
+        batch = torch.cat(list(images(4)))
+        yield {"logits": adapt.adapt(model, optimizer, batch, device).unsqueeze(0)}
 
 
 workload("adapt", 0.1)(adaptation)
