@@ -44,13 +44,13 @@ def images(n_frames, size=224, channels=3):
         yield nn.functional.interpolate(torch.randn(1, channels, 14, 14, generator=generator), size=size, mode="bilinear")
 
 
-def spread(model):
+def spread(model, pictures=None):
     """An untrained deep network says nearly the same of every image: a few of its own batch norms' statistics cure that."""
     norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
     for norm in norms:
         norm.train().momentum = 1.0
     with torch.no_grad():
-        model(torch.cat(list(images(4))))
+        model(torch.cat(list(images(4))) if pictures is None else pictures)
     return model.eval()
 
 
@@ -295,14 +295,25 @@ def ssdlite(device, n_frames):
 
 @workload("fasterrcnn")
 def fasterrcnn(device, n_frames):
+    """Untrained, so calibrated as examples/detect.py does it: some tens of boxes pass, another number of them in each frame."""
+    import detect
+    from photo import load_photo
     from torchvision.models import detection
 
+    photo = load_photo()
     torch.manual_seed(1)
-    model = detection.fasterrcnn_mobilenet_v3_large_320_fpn(weights=None, weights_backbone=None, box_score_thresh=0.012)
-    model.eval().to(device)
-    for image in images(n_frames, size=320):
+    model = detection.fasterrcnn_mobilenet_v3_large_320_fpn(weights=None, weights_backbone=None, box_score_thresh=0.3).eval()
+    pictures, _ = model.transform([detect.frame(photo, 8 * k) for k in range(4)])
+    spread(model.backbone, pictures.tensors)
+    with torch.no_grad():
+        scores, rpn = model.roi_heads.box_predictor.cls_score, model.rpn.head
+        for weight, factor in ((scores.weight, 40), (rpn.bbox_pred.weight, 20), (rpn.cls_logits.weight, 20)):
+            weight.mul_(factor)
+        scores.bias[0] += 4.0  # the background's
+    model.to(device)
+    for index in range(n_frames):
         with torch.no_grad():
-            found = model([image[0].sigmoid().to(device)])[0]
+            found = model([detect.frame(photo, index).to(device)])[0]
             padded = torch.zeros(1, 100, 5)
             padded[0, : len(found["boxes"])] = torch.cat([found["boxes"], found["scores"][:, None]], dim=1).cpu()
             yield {"boxes": padded}
