@@ -21,6 +21,7 @@ int rrto_cli_preload(int argc, char **argv);
 int rrto_cli_link(int argc, char **argv);
 int rrto_cli_dump(int argc, char **argv);
 int rrto_cli_doctor(int argc, char **argv);
+int rrto_cli_search(int argc, char **argv);
 int rrto_cli_stats(int argc, char **argv);
 
 /* One sentence on stderr, "rrto: ..."; returns status, so that a caller can return it. */

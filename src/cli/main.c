@@ -20,6 +20,7 @@ static const struct {
     {"doctor", "say what a program would load, and whether the server answers", rrto_cli_doctor},
     {"stats", "print a report of rrto run in a readable form", rrto_cli_stats},
     {"dump", "print a trace of the op stream", rrto_cli_dump},
+    {"search", "say what repeats in a trace, and what each inference costs", rrto_cli_search},
 };
 enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
 

@@ -68,8 +68,7 @@ static void decide(struct rrto_session *session, const uint8_t *op, size_t n, co
         decision->key = session->options.table->key(op, n);
         decision->checked = decision->wait = !rrto_memo_key_known(&session->answers, decision->key);
     }
-    bool covers_down = flags & (RRTO_OP_SYNC | RRTO_OP_ELIDABLE) && flags & RRTO_OP_DEVICE && session->tracker.down;
-    decision->result = decision->wait && (flags & RRTO_OP_DOWN || covers_down);
+    decision->result = rrto_tracker_is_result(&session->tracker, decision->info, decision->wait);
 }
 
 /* Where the op is predicted to repeat the log, and its token into the search. */

@@ -33,6 +33,12 @@ bool rrto_tracker_is_work(const struct rrto_op_info *info)
     return is_queued(info) && !(info->flags & RRTO_OP_DOWN) && (is_visible(info) || info->flags & RRTO_OP_UP);
 }
 
+bool rrto_tracker_is_result(const struct rrto_tracker *tracker, const struct rrto_op_info *info, bool wait)
+{
+    bool covers_down = info->flags & (RRTO_OP_SYNC | RRTO_OP_ELIDABLE) && info->flags & RRTO_OP_DEVICE && tracker->down;
+    return wait && (info->flags & RRTO_OP_DOWN || covers_down);
+}
+
 void rrto_tracker_issued(struct rrto_tracker *tracker, const struct rrto_optable *table,
                          const struct rrto_op_info *info, const uint8_t *op, size_t n, uint64_t position, bool wait)
 {

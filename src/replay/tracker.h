@@ -23,6 +23,8 @@ void rrto_tracker_init(struct rrto_tracker *tracker);
 void rrto_tracker_fini(struct rrto_tracker *tracker);
 /* Whether work for the device begins: a launch or a library op, or an H2D. */
 bool rrto_tracker_is_work(const struct rrto_op_info *info);
+/* Whether the wait of an op that is about to be issued is a result wait: the application is blocked on a D2H. */
+bool rrto_tracker_is_result(const struct rrto_tracker *tracker, const struct rrto_op_info *info, bool wait);
 /* Notes an op that was issued. */
 void rrto_tracker_issued(struct rrto_tracker *tracker, const struct rrto_optable *table,
                          const struct rrto_op_info *info, const uint8_t *op, size_t n, uint64_t position, bool wait);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The other subcommands on a real run of examples/vectoradd.c: report, stats, trace, dump, doctor."""
+"""The other subcommands on a real run of examples/vectoradd.c: report, stats, trace, dump, search, doctor."""
 
 import json
 import os
@@ -56,6 +56,51 @@ class Tools(unittest.TestCase):
         total = sum(int(line.split()[0]) for line in counts.stdout.splitlines()[1:])
         self.assertEqual(total, content["ops"])
         self.assertEqual(rrto("dump", self.report).returncode, 1)
+
+    def test_search_says_what_the_run_did(self):
+        with open(self.report) as file:
+            content = json.load(file)
+        found = rrto("search", "--json", self.trace)
+        self.assertEqual((found.returncode, found.stderr), (0, ""))
+        said = json.loads(found.stdout)
+        self.assertEqual(said["as_traced"], content["ops"])
+        for key, of_report in (("ops", "ops"), ("literals", "ops_literal"), ("patched", "ops_patched")):
+            self.assertEqual(said[key], content[of_report], key)
+        self.assertEqual(said["payload_up"], 2 * 200_000)  # its two vectors; the report's sum has the module, too
+        self.assertEqual(said["predicted"] + said["jumps"], content["ops_predicted"] + content["ops_patched"])
+        self.assertEqual(len(said["inferences"]), content["inferences"])
+        self.assertGreater(said["cost"]["ns_per_op"], 0)
+        self.assertGreater(said["cost"]["resident_bytes"], 0)
+        shown = rrto("search", self.trace)
+        self.assertEqual((shown.returncode, shown.stderr), (0, ""))
+        self.assertIn(f"{content['ops']} ops in {content['inferences']} inference", shown.stdout)
+        one = rrto("search", "--json", "--frame", "1000000000000", self.trace)  # no input is as large: all is one frame
+        self.assertEqual(len(json.loads(one.stdout)["inferences"]), min(1, content["inferences"]))
+
+    def test_search_on_what_is_no_whole_trace(self):
+        with open(self.trace, "rb") as file:
+            whole = file.read()
+
+        def search(name, content):
+            with open(f"{self.folder}/{name}", "wb") as file:
+                file.write(content)
+            result = rrto("search", f"{self.folder}/{name}")
+            self.assertEqual((result.returncode, result.stderr.count("\n")), (1, 1), result)
+            return result
+
+        missing = rrto("search", self.folder + "/missing")
+        self.assertEqual((missing.returncode, missing.stdout), (1, ""))
+        self.assertIn("No such file", missing.stderr)
+        self.assertIn("not a trace", search("text", b"no trace at all, but long enough for the head of one").stderr)
+        self.assertIn("not a trace", search("short", whole[:20]).stderr)
+        self.assertIn("no op in it", search("empty", whole[:32]).stderr)
+        self.assertIn("ends within a block", search("cut", whole[:-1]).stderr)
+        self.assertIn("damaged", search("damaged", whole[:-1] + bytes([whole[-1] ^ 1])).stderr)
+        # What came before is shown.
+        twice = search("twice", whole + whole[32:])
+        self.assertIn("not the one that follows", twice.stderr)
+        self.assertRegex(twice.stdout, r"\d+ ops in \d+ inference")
+        self.assertIn("ends within a block", search("tail", whole + whole[32:50]).stderr)
 
     def test_doctor_on_a_healthy_installation(self):
         socket, (reading, writing) = self.folder + "/rrtod.sock", os.pipe()

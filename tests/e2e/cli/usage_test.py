@@ -45,6 +45,11 @@ class Usage(unittest.TestCase):
             ("link", "--listen", "127.0.0.1:0", "--to", "x:1", "--rate", "-3"),
             ("link", "--listen", "127.0.0.1:0", "--to", "x:1", "--delay", "5ms"),
             ("dump",),
+            ("search",),
+            ("search", "--from", "0", "file"),
+            ("search", "--frame", "many", "file"),
+            ("search", "--log-bytes", "1", "file"),
+            ("search", "--nonsense", "file"),
             ("stats",),
             ("doctor", "--nonsense"),
         ]
