@@ -24,12 +24,15 @@ enum {
 static const char help_text[] =
     "Usage: rrto search [OPTION]... FILE\n\n"
     "Runs the ops of a trace (RRTO_TRACE=FILE) through the client's own search and encoder and prints what each\n"
-    "inference costs: how many ops were found where they were expected, found elsewhere (jumps), or would travel in full\n"
-    "(literal); how many were patched and in how many bytes; the bytes of the records. Then what repeats, and what the\n"
+    "inference costs: how many ops were found where they were expected, found elsewhere (jumps), or would travel in "
+    "full\n"
+    "(literal); how many were patched and in how many bytes; the bytes of the records. Then what repeats, and what "
+    "the\n"
     "search itself costs. Inferences and sequences are counted from 1.\n\n"
     "  --all          every inference, not only the first and the last ones\n"
     "  --from N       the first inference of the steady state; default 4\n"
-    "  --frame BYTES  join inferences into frames: a frame begins with at least so many bytes of input (a generation of\n"
+    "  --frame BYTES  join inferences into frames: a frame begins with at least so many bytes of input (a generation "
+    "of\n"
     "                 many tokens, a detection that asks for many numbers)\n"
     "  --log-bytes N  bytes of past ops that are kept; default as RRTO_LOG_BYTES\n"
     "  --json         all of it as JSON\n"
@@ -107,7 +110,8 @@ static int by_weight(const void *a, const void *b)
     const struct rrto_seq_sequence *x = *(const struct rrto_seq_sequence *const *)a,
                                    *y = *(const struct rrto_seq_sequence *const *)b;
     uint64_t wx = x->hits * x->ops, wy = y->hits * y->ops;
-    return wx != wy ? (wx < wy) - (wx > wy) : (x->first_inference > y->first_inference) - (x->first_inference < y->first_inference);
+    return wx != wy ? (wx < wy) - (wx > wy)
+                    : (x->first_inference > y->first_inference) - (x->first_inference < y->first_inference);
 }
 
 /* The rows that are in use, those that save most first. */
@@ -174,10 +178,12 @@ static void print_summary(const struct search *search)
     uint64_t n = sum_from(result, search->from, &sums), quiet = settled(result, false), exact = settled(result, true);
     double each = n ? (double)n : 1;
     if (n)
-        printf("from %lu on (%lu inferences): %.2f %% of the ops predicted; each on average %.2f jumps, %.2f literal ops,\n"
+        printf("from %lu on (%lu inferences): %.2f %% of the ops predicted; each on average %.2f jumps, %.2f literal "
+               "ops,\n"
                "  %.0f changed bytes, %.0f op bytes\n",
-               (unsigned long)search->from, (unsigned long)n, share(sums.predicted, sums.ops), (double)sums.jumps / each,
-               (double)sums.literals / each, (double)sums.changed_bytes / each, (double)sums.op_bytes / each);
+               (unsigned long)search->from, (unsigned long)n, share(sums.predicted, sums.ops),
+               (double)sums.jumps / each, (double)sums.literals / each, (double)sums.changed_bytes / each,
+               (double)sums.op_bytes / each);
     if (quiet)
         printf("no op is literal from inference %lu on", (unsigned long)quiet);
     if (exact)
@@ -195,8 +201,8 @@ static void print_sequences(const struct search *search)
     if (n)
         printf("\n%11s %7s %8s %9s %6s\n", "sequence", "ops", "first in", "repeated", "left");
     for (unsigned i = 0; i < n_repeated && (search->all || i < SHOWN_SEQUENCES); i++)
-        printf("%11lu %7lu %8lu %9lu %6lu\n", (unsigned long)number_of(search, rows[i]->id), (unsigned long)rows[i]->ops,
-               (unsigned long)rows[i]->first_inference + 1, (unsigned long)rows[i]->hits,
+        printf("%11lu %7lu %8lu %9lu %6lu\n", (unsigned long)number_of(search, rows[i]->id),
+               (unsigned long)rows[i]->ops, (unsigned long)rows[i]->first_inference + 1, (unsigned long)rows[i]->hits,
                (unsigned long)rows[i]->deviations);
     if (!search->all && n_repeated > SHOWN_SEQUENCES)
         printf("%11s %u more that repeat\n", "...", n_repeated - SHOWN_SEQUENCES);
@@ -217,7 +223,8 @@ static void print_all(const struct search *search)
            "  %.1f %% found by jumps, %.1f %% literal\n",
            share(result->covered, result->all.ops), share(result->all.predicted, result->all.ops),
            share(result->all.jumps, result->all.ops), share(result->all.literals, result->all.ops));
-    printf("cost: %.0f ns an op for search, comparison and encoding (best of %lu passes over %lu ops), %.0f where all is new;\n"
+    printf("cost: %.0f ns an op for search, comparison and encoding (best of %lu passes over %lu ops), %.0f where all "
+           "is new;\n"
            "  %.1f MiB of memory\n",
            (double)search->cost.ps_per_op / 1e3, (unsigned long)search->cost.passes, (unsigned long)search->cost.ops,
            (double)search->cost.first_ps_per_op / 1e3, (double)search->cost.resident_bytes / 1048576);
@@ -326,8 +333,9 @@ static int run_search(struct search *search)
     uint64_t n;
     int status = rrto_rehearsal_create(search->log_bytes, rrto_optable_generated(), &run);
     if (status != RRTO_OK)
-        return rrto_cli_say(status == RRTO_INVALID ? RRTO_CLI_WRONG_USE : RRTO_CLI_FAILED, "search: a log of %lu bytes: %s",
-                            (unsigned long)search->log_bytes, rrto_status_text(status));
+        return rrto_cli_say(status == RRTO_INVALID ? RRTO_CLI_WRONG_USE : RRTO_CLI_FAILED,
+                            "search: a log of %lu bytes: %s", (unsigned long)search->log_bytes,
+                            rrto_status_text(status));
     int result = read_trace(search->path, run, &n);
     search->result = rrto_rehearsal_end(run);
     if (n > 0) {
@@ -358,10 +366,13 @@ static bool whole(const char *text, uint64_t least, uint64_t *ret_value)
 
 int rrto_cli_search(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"all", no_argument, NULL, 'a'},        {"from", required_argument, NULL, 'f'}, {"frame", required_argument, NULL, 'b'},
-        {"json", no_argument, NULL, 'j'},       {"log-bytes", required_argument, NULL, 'l'},
-        {"help", no_argument, NULL, 'h'},       {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"all", no_argument, NULL, 'a'},
+                                            {"from", required_argument, NULL, 'f'},
+                                            {"frame", required_argument, NULL, 'b'},
+                                            {"json", no_argument, NULL, 'j'},
+                                            {"log-bytes", required_argument, NULL, 'l'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {NULL, 0, NULL, 0}};
     struct search search = {.from = STEADY, .log_bytes = rrto_config_get()->log_bytes};
     for (int option; (option = getopt_long(argc, argv, ":h", options, NULL)) != -1;) {
         bool ok = true;

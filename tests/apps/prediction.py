@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What rrto search says of traces of zoo.py's programs: the table of bench/search, and the acceptance of the quick ones.
+
+A trace depends on the program and the op vocabulary, not on the search, so it is kept in a folder until one of these changes.
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+from pathlib import Path
+
+from harness import EXAMPLES, HERE, ROOT, RRTO, Folder, Run, check, python
+
+
+@dataclasses.dataclass
+class Program:
+    """One workload of zoo.py. The limits are for the steady state, which begins with frame `steady`, counted from 1."""
+
+    name: str
+    frames: int = 12
+    compute: str = "skip"  # "real" where the ops depend on results
+    frame_bytes: int = 0  # joins several answers into one frame: it begins with at least so much input
+    steady: int = 4
+    settles: bool = True  # no literal op from the second frame on, every op predicted from the third
+    predicted: float = 100.0
+    jumps: float = 0.0  # per frame, at most
+    changed: float = None  # bytes per frame, at most
+    baseline: tuple = None  # (second frame: jumps, literal), (from the fourth on: % predicted, jumps, literal, changed bytes)
+
+
+def static(name, baseline_second=None, changed=None, limit=None, **options):
+    baseline = baseline_second and (baseline_second, ("100", "0", "0", changed))
+    return Program(name, baseline=baseline, changed=limit or changed, **options)
+
+
+def branching(name, frames, steady, jumps, **options):
+    return Program(name, frames, steady=steady, settles=False, predicted=99.0, jumps=jumps, **options)
+
+
+# The baseline is a simulation, made on traces of the same programs under PyTorch 2.15: a predictor of forty lines that follows the successor,
+# on a mismatch jumps to the latest place whose last 16, 8, 4, 2 or 1 tokens agree, and sends in full only what was never seen.
+PROGRAMS = {
+    program.name: program
+    for program in (
+        static("resnet18", ("5-6", "0"), 47),
+        static("vgg19"),
+        static("convnext_tiny", ("8-9", "0"), 478),
+        static("convnext_large"),
+        static("mobilenet_v3", ("5-6", "0"), 345),
+        static("efficientnet_b0"),
+        static("vit_b_16", ("8-9", "0"), 45),
+        static("swin_t", ("8-9", "0"), 1016),
+        static("unet"),
+        static("resnet18_fp16"),
+        static("image_app", ("5-6", "0"), 58),
+        static("gpt", ("4-9", "0"), 4241, limit=20 * 150, frames=8, frame_bytes=128),
+        static("gpt_static", ("4-9", "0"), 1349, frames=8, frame_bytes=128),
+        static("gpt_fp16", ("4-9", "0"), 9371, frames=8, frame_bytes=128),
+        static("adapt_vit_b", ("11", "1"), 2784, limit=1500),
+        Program("ssdlite", 8, "real", 1000000, settles=False, predicted=99.6, jumps=5, changed=8331,
+                baseline=(("17", "2"), ("99.6", "5", "2.2", 8331))),
+        Program("fasterrcnn", 12, "real", 1000000, settles=False, predicted=97.4, jumps=12, changed=2595,
+                baseline=(("38", "17"), ("97.4", "12", "2.2", 2595))),
+        # Three rounds, then at least 99 % and at most one jump where a branch is taken.
+        branching("alternating", 24, 9, 0.5, changed=83, baseline=(("-", "-"), ("99.5", "0.5", "0", 83))),
+        branching("in_turn", 24, 7, 1),
+        branching("shapes", 60, 31, 1),
+        branching("key_frames", 60, 31, 0.2),
+        branching("early_exit", 40, 9, 1, compute="real", frame_bytes=600000),
+        branching("two_threads", 24, 9, 1),
+    )
+}
+QUICK = ("resnet18", "unet", "image_app", "vit_b_16", "gpt")
+
+
+def fingerprint(program):
+    """Of everything that decides what a trace holds."""
+    sources = [HERE / "zoo.py", *sorted(EXAMPLES.glob("*.py")), *sorted((ROOT / "src/api").glob("*.api"))]
+    digest = hashlib.sha256("".join(path.read_text() for path in sources).encode())
+    digest.update(f"{program.frames} {program.compute} {python()}".encode())
+    return digest.hexdigest()
+
+
+def run(program, folder, mode, trace=None):
+    """Runs the workload; its report."""
+    report = Path(folder) / f"{program.name}-{mode}.json"
+    line = [RRTO, "run", "--mode", mode, "--compute", program.compute, "--report", report, "--", python(), HERE / "zoo.py", program.name,
+            "--frames", program.frames]
+    return Run(line, {"RRTO_TRACE": str(trace)} if trace else {}, report).must_succeed().report
+
+
+def take(program, folder, fresh=False):
+    """The program's trace, made if it is not there or out of date."""
+    trace, stamp = Path(folder) / f"{program.name}.trace", Path(folder) / f"{program.name}.stamp"
+    wanted = fingerprint(program)
+    if fresh or not trace.exists() or not stamp.exists() or stamp.read_text() != wanted:
+        os.makedirs(folder, exist_ok=True)
+        run(program, folder, "replay", trace)
+        stamp.write_text(wanted)
+    return trace
+
+
+def search(program, trace):
+    """What rrto search says, with the figures of the steady state per frame."""
+    frames = ["--frame", program.frame_bytes] if program.frame_bytes else []
+    done = Run([RRTO, "search", "--json", "--from", program.steady, *frames, trace]).must_succeed()
+    found = json.loads(done.out)
+    steady = found["steady"]
+    check(steady["inferences"] > 0, f"too few frames\n{done.shown}")
+    found["each"] = {key: steady[key] / steady["inferences"] for key in ("ops", "jumps", "literals", "changed_bytes", "op_bytes")}
+    found["percent"] = 100 * steady["predicted"] / steady["ops"]
+    found["shown"] = done.shown
+    return found
+
+
+def misses(program, found):
+    """What the program was to reach and did not, in words."""
+    each, missed = found["each"], []
+    for key, latest, what in (("no_literal_from", 2, "literal ops"), ("all_predicted_from", 3, "jumps or literal ops")):
+        if program.settles and not 1 <= found[key] <= latest:
+            missed.append(f"{what} until frame {found[key] - 1}" if found[key] else f"{what} to the end")
+    if found["percent"] < program.predicted:
+        missed.append(f"{found['percent']:.2f} % predicted, not {program.predicted:g}")
+    if each["jumps"] > program.jumps:
+        missed.append(f"{each['jumps']:.2f} jumps, not {program.jumps:g}")
+    if program.changed and each["changed_bytes"] > program.changed:
+        missed.append(f"{each['changed_bytes']:.0f} changed bytes, not {program.changed:g}")
+    return missed
+
+
+def prediction():
+    """The quick static programs of bench/search: no literal op from the second inference on, all predicted from the third."""
+    with Folder() as folder:
+        for name in QUICK:
+            program = PROGRAMS[name]
+            found = search(program, take(program, folder))
+            said = f"{name}: no literal op from {found['no_literal_from']} on, all predicted from {found['all_predicted_from']} on"
+            program = dataclasses.replace(program, changed=None)
+            check(not misses(program, found), f"{said}: {misses(program, found)}\n{found['shown']}")
+            check(found["steady"]["inferences"] >= 4 and found["steady"]["ops"] > 100, f"{name}: hardly anything was traced\n{found['shown']}")
+            check(found["as_traced"] == found["ops"], f"{name}: the client chose otherwise for {found['ops'] - found['as_traced']} ops\n{found['shown']}")
+            print(f"{said}; then {found['each']['changed_bytes']:.0f} changed bytes, {found['each']['op_bytes']:.0f} op bytes each", flush=True)
+
+
+SCENARIOS = {"prediction": prediction}
