@@ -72,6 +72,7 @@ int main(void)
                                            .memo = true,
                                            .predict = true,
                                            .patch = true,
+                                           .slot_kinds = RRTO_SLOTS_ALL,
                                            .early = true,
                                            .push = true,
                                            .flusher = true,

@@ -281,7 +281,7 @@ int rrto_worker_run(struct rrto_worker *worker)
     worker->n_streams = 1;
     worker->last_retired = &worker->retired;
     rrto_buf_init(&worker->reply, RRTO_CHUNK_MAX_BYTES - RRTO_REPLY_HEAD_BYTES);
-    worker->decoder = rrto_record_decoder_create(worker->log_bytes, &callbacks, worker);
+    worker->decoder = rrto_record_decoder_create(worker->log_bytes, worker->slot_kinds, &callbacks, worker);
     if (!worker->decoder) {
         rrto_error("out of memory");
         return 1;

@@ -175,7 +175,14 @@ static int open_session(struct rrto_worker *worker, const struct rrto_control_he
                  (unsigned long long)hello->log_bytes);
         return RRTO_INVALID;
     }
+    if (hello->slot_kinds & ~(uint32_t)RRTO_SLOTS_ALL) {
+        snprintf(
+            why, n_why,
+            "the client predicts words in ways that this version does not know; use the same version on both sides");
+        return RRTO_INVALID;
+    }
     worker->log_bytes = welcome->log_bytes = hello->log_bytes;
+    worker->slot_kinds = hello->slot_kinds;
     load_libraries(worker);
     uint64_t memory = grant(worker, hello->memory_wanted);
     if (memory == 0) {

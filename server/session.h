@@ -51,6 +51,7 @@ struct rrto_worker {
     bool plain;
     uint32_t hello_flags;
     uint64_t log_bytes;
+    uint32_t slot_kinds;
 
     struct rrto_conn conn;
     struct rrto_reader reader;

@@ -93,7 +93,7 @@ static int compare(const void *a, const void *b)
 static int exchange_all(struct session *session, int n, uint64_t *ret_median_ns)
 {
     uint64_t times[MAX_PINGS];
-    int status = rrto_record_encoder_init(&session->encoder, LOG_BYTES);
+    int status = rrto_record_encoder_init(&session->encoder, LOG_BYTES, RRTO_SLOTS_ALL);
     for (int i = 0; i < n && status == RRTO_OK; i++)
         status = exchange(session, &times[i]);
     if (status == RRTO_OK) {
@@ -111,6 +111,7 @@ int rrto_ping(const char *server, int timeout_ms, int n, struct rrto_ping_result
 {
     static struct session session; /* the reader's buffer is large */
     struct rrto_control_hello hello = {
+        .slot_kinds = RRTO_SLOTS_ALL,
         .log_bytes = LOG_BYTES,
         .n_candidates = 2,
         .candidates = {{(uint64_t)0x60 << 40, range_bytes}, {(uint64_t)0x20 << 40, range_bytes}},

@@ -44,7 +44,7 @@ static void predictor_fini(struct predictor *predictor)
 static int predictor_init(struct predictor *predictor, uint64_t log_bytes)
 {
     predictor->seq = NULL;
-    int status = rrto_record_encoder_init(&predictor->encoder, log_bytes);
+    int status = rrto_record_encoder_init(&predictor->encoder, log_bytes, RRTO_SLOTS_ALL);
     if (status == RRTO_OK && !(predictor->seq = rrto_seq_create(predictor->encoder.log.max_ops)))
         status = RRTO_NO_MEMORY;
     if (status != RRTO_OK)

@@ -92,6 +92,12 @@ static uint64_t clamp(uint64_t value, uint64_t low, uint64_t high)
     return value < low ? low : value > high ? high : value;
 }
 
+static unsigned slot_kinds(void)
+{
+    return (rrto_config_disabled("counters") ? 0u : RRTO_SLOTS_COUNTERS) |
+           (rrto_config_disabled("pointers") ? 0u : RRTO_SLOTS_POINTERS);
+}
+
 static bool open_session(struct rrto_process *process, const struct rrto_conn *conn, uint64_t log_bytes)
 {
     const struct rrto_config *config = rrto_config_get();
@@ -106,6 +112,7 @@ static bool open_session(struct rrto_process *process, const struct rrto_conn *c
         .push = !rrto_config_disabled("push"),
         .lazysync = rrto_config_enabled("lazysync"),
         .flusher = true,
+        .slot_kinds = slot_kinds(),
         .log_bytes = log_bytes,
         .chunk_bytes = clamp(config->frame_bytes, 64, RRTO_CHUNK_MAX_BYTES),
         .deviate = config->deviate,
@@ -138,6 +145,7 @@ bool rrto_process_connect(struct rrto_process *process)
     hello = (struct rrto_control_hello){
         .plain = process->mode->soft_server,
         .log_bytes = clamp(config->log_bytes, RRTO_LOG_MIN_BYTES, RRTO_LOG_MAX_BYTES) & ~(uint64_t)63,
+        .slot_kinds = slot_kinds(),
         .memory_wanted = config->memory,
         .n_candidates = claim.n,
     };

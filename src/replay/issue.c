@@ -220,7 +220,7 @@ static void guess(struct rrto_session *session, struct rrto_session_caller *call
     rrto_ahead_discard(&session->ahead);
     for (uint64_t source = first->source; source != RRTO_RECORD_NO_SOURCE && ahead->n < RRTO_AHEAD_ROWS;) {
         size_t n;
-        const uint8_t *op = rrto_log_get(log, source + 1, &n);
+        const uint8_t *op = rrto_record_predicted(&session->encoder, source + 1, &n);
         struct decision next = {.info = op ? session->options.table->info(rrto_optable_number(op)) : NULL,
                                 .wait = true};
         if (!next.info || !(next.info->flags & RRTO_OP_DOWN) || source + 1 >= first_position ||

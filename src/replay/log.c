@@ -15,9 +15,10 @@
 enum { PREFAULT_BYTES = 256 << 10 };
 
 struct rrto_log_entry {
-    uint32_t offset8; /* in units of 8 bytes */
-    uint32_t n_bytes;
+    uint32_t offset8; /* in units of 8 bytes; the op's slots follow it */
+    uint32_t n_bytes : 22, n_slots : 10;
 };
+_Static_assert(sizeof(struct rrto_log_entry) == 8 && sizeof(struct rrto_slot) == 8, "eight bytes each");
 
 static void *reserve(uint64_t n)
 {
@@ -68,9 +69,15 @@ static void drop(struct rrto_log *log, uint64_t from, uint64_t to)
     }
 }
 
-uint64_t rrto_log_append(struct rrto_log *log, const void *op, size_t n_bytes)
+static uint64_t padded(uint64_t n_bytes)
 {
-    uint64_t room = n_bytes ? (n_bytes + 7) & ~(uint64_t)7 : 8;
+    return (n_bytes + 7) & ~(uint64_t)7;
+}
+
+uint64_t rrto_log_append(struct rrto_log *log, const void *op, size_t n_bytes, const struct rrto_slot *slots,
+                         unsigned n_slots)
+{
+    uint64_t slots_at = n_bytes ? padded(n_bytes) : 8, room = slots_at + n_slots * sizeof *slots;
     uint64_t position = log->head;
     if (room > log->capacity) {
         log->oldest = log->head = position + 1;
@@ -85,7 +92,10 @@ uint64_t rrto_log_append(struct rrto_log *log, const void *op, size_t n_bytes)
     if (log->head - log->oldest == log->max_ops)
         log->oldest++;
     memcpy(log->ring + log->at, op, n_bytes);
-    *entry(log, position) = (struct rrto_log_entry){(uint32_t)(log->at / 8), (uint32_t)n_bytes};
+    if (n_slots)
+        memcpy(log->ring + log->at + slots_at, slots, n_slots * sizeof *slots);
+    *entry(log, position) =
+        (struct rrto_log_entry){(uint32_t)(log->at / 8), (uint32_t)n_bytes & 0x3fffff, n_slots & RRTO_SLOTS_MAX};
     __atomic_store_n(&log->at, log->at + room, __ATOMIC_RELAXED);
     log->head++;
     return position;
@@ -108,4 +118,11 @@ const uint8_t *rrto_log_get(const struct rrto_log *log, uint64_t position, size_
     const struct rrto_log_entry *e = entry(log, position);
     *ret_n_bytes = e->n_bytes;
     return log->ring + (uint64_t)e->offset8 * 8;
+}
+
+const struct rrto_slot *rrto_log_slots(const struct rrto_log *log, uint64_t position, unsigned *ret_n)
+{
+    const struct rrto_log_entry *e = entry(log, position);
+    *ret_n = e->n_slots;
+    return (const struct rrto_slot *)(const void *)(log->ring + (uint64_t)e->offset8 * 8 + padded(e->n_bytes));
 }

@@ -5,6 +5,8 @@
 #ifndef RRTO_REPLAY_LOG_H
 #define RRTO_REPLAY_LOG_H
 
+#include "replay/slots.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -29,10 +31,14 @@ void rrto_log_fini(struct rrto_log *log); /* accepts a zeroed log */
 /* Makes the memory that the next ops will need resident, so that appending does not stop for page faults. From one
  * other thread, at any time. */
 void rrto_log_prefault(struct rrto_log *log);
-/* Appends an op and returns its position. Drops the oldest ops as the drop rule says; an op that is larger than the
- * ring empties it and is not kept. `op` must not point into the ring. */
-uint64_t rrto_log_append(struct rrto_log *log, const void *op, size_t n_bytes);
+/* Appends an op with its slots (at most RRTO_SLOTS_MAX) and returns its position. Drops the oldest ops as the drop rule
+ * says; an op that is larger than the ring empties it and is not kept. Neither `op` nor `slots` may point into the
+ * ring. n_bytes <= RRTO_OP_MAX_BYTES. */
+uint64_t rrto_log_append(struct rrto_log *log, const void *op, size_t n_bytes, const struct rrto_slot *slots,
+                         unsigned n_slots);
 /* The op at position, 8-aligned, valid until it is dropped; NULL when it is not kept. */
 const uint8_t *rrto_log_get(const struct rrto_log *log, uint64_t position, size_t *ret_n_bytes);
+/* The slots of an op that is kept, valid until it is dropped. */
+const struct rrto_slot *rrto_log_slots(const struct rrto_log *log, uint64_t position, unsigned *ret_n);
 
 #endif

@@ -103,16 +103,23 @@ void rrto_patch_reader_init(struct rrto_patch_reader *reader, const void *data, 
     read_head(reader);
 }
 
-bool rrto_patch_apply(struct rrto_patch_reader *reader, uint64_t op_index, uint8_t *op, size_t n)
+bool rrto_patch_apply(struct rrto_patch_reader *reader, uint64_t op_index, uint8_t *op, size_t n, size_t until)
 {
     while (!reader->failed && reader->op == op_index) {
         if (reader->offset > n || reader->length > n - reader->offset) {
             reader->failed = true;
             break;
         }
-        memcpy(op + reader->offset, reader->at, reader->length);
-        reader->at += reader->length;
-        reader->state = (struct rrto_patch_state){op_index, reader->offset + (size_t)reader->length};
+        if (reader->offset >= until)
+            break;
+        size_t now = until - reader->offset < reader->length ? until - reader->offset : (size_t)reader->length;
+        memcpy(op + reader->offset, reader->at, now);
+        reader->at += now;
+        reader->offset += now;
+        reader->length -= now;
+        if (reader->length > 0)
+            break;
+        reader->state = (struct rrto_patch_state){op_index, reader->offset};
         read_head(reader);
     }
     return !reader->failed;

@@ -20,15 +20,16 @@ void rrto_patch_put(struct rrto_buf *buf, struct rrto_patch_state *state, uint64
 struct rrto_patch_reader {
     const uint8_t *at, *end;
     struct rrto_patch_state state;
-    uint64_t op; /* of the next run; UINT64_MAX: there is none */
-    uint64_t length;
-    size_t offset; /* relative */
+    uint64_t op;     /* of the next run; UINT64_MAX: there is none */
+    uint64_t length; /* what is left of the next run */
+    size_t offset;   /* of that, from the op's start */
     bool failed;
 };
 
 void rrto_patch_reader_init(struct rrto_patch_reader *reader, const void *data, size_t n);
-/* Applies the runs of the op with this index; indexes come in ascending order. False: malformed. */
-bool rrto_patch_apply(struct rrto_patch_reader *reader, uint64_t op_index, uint8_t *op, size_t n);
+/* Applies what the runs of the op with this index say of its bytes before `until` (at most its n bytes); calls come in
+ * ascending order of indexes, then of `until`, the last one with n. False: malformed. */
+bool rrto_patch_apply(struct rrto_patch_reader *reader, uint64_t op_index, uint8_t *op, size_t n, size_t until);
 /* Whether everything was used. */
 bool rrto_patch_reader_done(const struct rrto_patch_reader *reader);
 

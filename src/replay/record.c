@@ -16,10 +16,12 @@ uint64_t rrto_record_hash(uint64_t hash, const void *op, size_t n_bytes)
     return XXH3_64bits_withSeed(op, n_bytes, hash);
 }
 
-int rrto_record_encoder_init(struct rrto_record_encoder *encoder, uint64_t log_bytes)
+int rrto_record_encoder_init(struct rrto_record_encoder *encoder, uint64_t log_bytes, unsigned slot_kinds)
 {
     memset(encoder, 0, sizeof *encoder);
     rrto_buf_init(&encoder->out, MAX_OUT_BYTES);
+    rrto_buf_init(&encoder->predicted, RRTO_OP_MAX_BYTES);
+    rrto_slots_init(&encoder->slots, slot_kinds);
     rrto_buf_init(&encoder->patches, RRTO_RECORD_MAX_PATCH_BYTES + 2 * RRTO_OP_MAX_BYTES);
     encoder->last_source_end = RRTO_RECORD_NO_SOURCE;
     return rrto_log_init(&encoder->log, log_bytes);
@@ -29,6 +31,7 @@ void rrto_record_encoder_fini(struct rrto_record_encoder *encoder)
 {
     rrto_log_fini(&encoder->log);
     rrto_buf_fini(&encoder->out);
+    rrto_buf_fini(&encoder->predicted);
     rrto_buf_fini(&encoder->patches);
 }
 
@@ -81,49 +84,93 @@ static void open_at(struct rrto_record_encoder *encoder, uint64_t source)
     }
 }
 
+/* What the op is predicted to be, by the slots of the one at `source`: that itself where it has none. op: what it is;
+ * NULL: that is not known yet, and every prediction is taken to be right. */
+static const uint8_t *predict(struct rrto_record_encoder *encoder, uint64_t source, const uint8_t *source_op,
+                              const uint8_t *op, size_t n_bytes)
+{
+    unsigned n_slots;
+    size_t offset;
+    uint32_t value;
+    const struct rrto_slot *slots = rrto_log_slots(&encoder->log, source, &n_slots);
+    rrto_slots_begin(&encoder->slots, source_op, slots, n_slots);
+    if (n_slots == 0)
+        return source_op;
+    rrto_buf_clear(&encoder->predicted);
+    rrto_buf_put(&encoder->predicted, source_op, n_bytes);
+    if (encoder->predicted.failed)
+        return NULL;
+    while (rrto_slots_predict(&encoder->slots, &offset, &value)) {
+        memcpy(encoder->predicted.data + offset, &value, sizeof value);
+        if (op)
+            memcpy(&value, op + offset, sizeof value);
+        rrto_slots_learn(&encoder->slots, value);
+    }
+    return encoder->predicted.data;
+}
+
+const uint8_t *rrto_record_predicted(struct rrto_record_encoder *encoder, uint64_t source, size_t *ret_n_bytes)
+{
+    const uint8_t *op = rrto_log_get(&encoder->log, source, ret_n_bytes);
+    return op ? predict(encoder, source, op, NULL, *ret_n_bytes) : NULL;
+}
+
+static void put_literal(struct rrto_record_encoder *encoder, const void *op, size_t n_bytes, unsigned flags)
+{
+    close_with(encoder, 0);
+    if (!rrto_buf_reserve(&encoder->out, MAX_RECORD_HEAD + n_bytes))
+        return;
+    rrto_put_u8(&encoder->out, (uint8_t)(RRTO_RECORD_LITERAL | flags));
+    rrto_put_varint(&encoder->out, n_bytes);
+    rrto_buf_put(&encoder->out, op, n_bytes);
+    if (flags & RRTO_RECORD_HASH)
+        rrto_put_u64(&encoder->out, encoder->hash);
+}
+
+/* The op joins the open record, relative to what it was predicted to be; false: better literally. */
+static bool put_patched(struct rrto_record_encoder *encoder, uint64_t source, const uint8_t *predicted,
+                        const uint8_t *op, size_t n_bytes, size_t *ret_changed)
+{
+    size_t cost, changed = rrto_patch_measure(predicted, op, n_bytes, &cost);
+    if (encoder->no_patches || cost >= n_bytes || cost > RRTO_RECORD_MAX_PATCH_BYTES / 2)
+        return false;
+    open_at(encoder, source);
+    struct rrto_patch_state state = {encoder->patched_to, encoder->patched_end};
+    rrto_patch_put(&encoder->patches, &state, encoder->n_open, predicted, op, n_bytes);
+    encoder->patched_to = state.op;
+    encoder->patched_end = state.end;
+    *ret_changed = changed;
+    return true;
+}
+
 enum rrto_record_how rrto_record_encode(struct rrto_record_encoder *encoder, uint64_t source, const void *op,
                                         size_t n_bytes, unsigned flags, size_t *ret_changed)
 {
     enum rrto_record_how how = RRTO_RECORD_AS_LITERAL;
+    const struct rrto_slot *slots = NULL;
+    unsigned n_slots = 0;
     size_t n_source = 0, changed = 0;
     const uint8_t *source_op = source == RRTO_RECORD_NO_SOURCE ? NULL : rrto_log_get(&encoder->log, source, &n_source);
     flags &= RRTO_RECORD_WAIT | RRTO_RECORD_PAYLOAD;
     if (flags & RRTO_RECORD_WAIT)
         flags |= RRTO_RECORD_HASH;
 
-    if (source_op && n_source == n_bytes) {
-        if (memcmp(source_op, op, n_bytes) == 0) {
-            how = RRTO_RECORD_AS_PREDICTED;
-            open_at(encoder, source);
-        } else if (!encoder->no_patches) {
-            size_t cost;
-            changed = rrto_patch_measure(source_op, op, n_bytes, &cost);
-            if (cost < n_bytes && cost <= RRTO_RECORD_MAX_PATCH_BYTES / 2) {
-                how = RRTO_RECORD_AS_PATCHED;
-                open_at(encoder, source);
-                struct rrto_patch_state state = {encoder->patched_to, encoder->patched_end};
-                rrto_patch_put(&encoder->patches, &state, encoder->n_open, source_op, op, n_bytes);
-                encoder->patched_to = state.op;
-                encoder->patched_end = state.end;
-            } else {
-                changed = 0;
-            }
-        }
+    const uint8_t *predicted =
+        source_op && n_source == n_bytes ? predict(encoder, source, source_op, op, n_bytes) : NULL;
+    if (predicted && memcmp(predicted, op, n_bytes) == 0) {
+        how = RRTO_RECORD_AS_PREDICTED;
+        open_at(encoder, source);
+    } else if (predicted && put_patched(encoder, source, predicted, op, n_bytes, &changed)) {
+        how = RRTO_RECORD_AS_PATCHED;
     }
     encoder->hash = rrto_record_hash(encoder->hash, op, n_bytes);
     if (how == RRTO_RECORD_AS_LITERAL) {
-        close_with(encoder, 0);
-        if (rrto_buf_reserve(&encoder->out, MAX_RECORD_HEAD + n_bytes)) {
-            rrto_put_u8(&encoder->out, (uint8_t)(RRTO_RECORD_LITERAL | flags));
-            rrto_put_varint(&encoder->out, n_bytes);
-            rrto_buf_put(&encoder->out, op, n_bytes);
-            if (flags & RRTO_RECORD_HASH)
-                rrto_put_u64(&encoder->out, encoder->hash);
-        }
+        put_literal(encoder, op, n_bytes, flags);
     } else {
         encoder->n_open++;
+        slots = rrto_slots_end(&encoder->slots, op, n_bytes, how == RRTO_RECORD_AS_PATCHED, &n_slots);
     }
-    rrto_log_append(&encoder->log, op, n_bytes);
+    rrto_log_append(&encoder->log, op, n_bytes, slots, n_slots);
     if (flags)
         close_with(encoder, flags);
     if (ret_changed)

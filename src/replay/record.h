@@ -29,6 +29,8 @@ uint64_t rrto_record_hash(uint64_t hash, const void *op, size_t n_bytes);
 
 struct rrto_record_encoder {
     struct rrto_log log;
+    struct rrto_slots slots;
+    struct rrto_buf predicted; /* the op as its slots say, where it has any */
     uint64_t hash;
     struct rrto_buf out; /* closed records, ready to send; the owner takes them and clears it */
     bool no_patches;     /* a difference always makes the op literal */
@@ -42,14 +44,17 @@ struct rrto_record_encoder {
 
 enum rrto_record_how { RRTO_RECORD_AS_LITERAL, RRTO_RECORD_AS_PREDICTED, RRTO_RECORD_AS_PATCHED };
 
-int rrto_record_encoder_init(struct rrto_record_encoder *encoder, uint64_t log_bytes);
+/* slot_kinds: RRTO_SLOTS_COUNTERS ..., the same on both sides. */
+int rrto_record_encoder_init(struct rrto_record_encoder *encoder, uint64_t log_bytes, unsigned slot_kinds);
 void rrto_record_encoder_fini(struct rrto_record_encoder *encoder);
 /* Appends one op to the log and encodes it: relative to the op at position `source` where that is shorter, else
  * literally. The op's place is log.head before the call. flags: RRTO_RECORD_WAIT, RRTO_RECORD_PAYLOAD (both close the
  * record; the caller appends the payload to the stream right behind `out`). ret_changed (may be NULL): how many bytes
- * differ from the source op, 0 for a literal one. */
+ * differ from the prediction, 0 for a literal one. */
 enum rrto_record_how rrto_record_encode(struct rrto_record_encoder *encoder, uint64_t source, const void *op,
                                         size_t n_bytes, unsigned flags, size_t *ret_changed);
+/* The op that is predicted from the one at `source`, valid until the next encode; NULL when that is not kept. */
+const uint8_t *rrto_record_predicted(struct rrto_record_encoder *encoder, uint64_t source, size_t *ret_n_bytes);
 /* Closes the open record: everything encoded so far is in `out`. */
 void rrto_record_close(struct rrto_record_encoder *encoder);
 /* Closes, and says goodbye. */
@@ -82,8 +87,9 @@ struct rrto_record_callbacks {
 
 struct rrto_record_decoder; /* opaque */
 
-/* NULL when memory is short or log_bytes is out of range. The callbacks are lent for the decoder's life. */
-struct rrto_record_decoder *rrto_record_decoder_create(uint64_t log_bytes,
+/* NULL when memory is short or log_bytes is out of range. slot_kinds: as the encoder's. The callbacks are lent for the
+ * decoder's life. */
+struct rrto_record_decoder *rrto_record_decoder_create(uint64_t log_bytes, unsigned slot_kinds,
                                                        const struct rrto_record_callbacks *callbacks, void *arg);
 struct rrto_record_decoder *
 rrto_record_decoder_destroy(struct rrto_record_decoder *decoder); /* accepts NULL, returns NULL */

@@ -12,6 +12,7 @@ enum state { KIND, N, DISTANCE, N_PATCH, BODY, PATCH, HASH, PAYLOAD, ENDED };
 
 struct rrto_record_decoder {
     struct rrto_log log;
+    struct rrto_slots slots;
     uint64_t hash;
     const struct rrto_record_callbacks *callbacks;
     void *arg;
@@ -32,7 +33,7 @@ struct rrto_record_decoder {
     uint64_t n_received;
 };
 
-struct rrto_record_decoder *rrto_record_decoder_create(uint64_t log_bytes,
+struct rrto_record_decoder *rrto_record_decoder_create(uint64_t log_bytes, unsigned slot_kinds,
                                                        const struct rrto_record_callbacks *callbacks, void *arg)
 {
     struct rrto_record_decoder *decoder = calloc(1, sizeof *decoder);
@@ -44,6 +45,7 @@ struct rrto_record_decoder *rrto_record_decoder_create(uint64_t log_bytes,
     }
     rrto_buf_init(&decoder->bytes, RRTO_OP_MAX_BYTES + RRTO_RECORD_MAX_PATCH_BYTES);
     rrto_buf_init(&decoder->op, RRTO_OP_MAX_BYTES);
+    rrto_slots_init(&decoder->slots, slot_kinds);
     decoder->callbacks = callbacks;
     decoder->arg = arg;
     decoder->last_source_end = RRTO_RECORD_NO_SOURCE;
@@ -69,13 +71,14 @@ static int fail(struct rrto_record_decoder *decoder, int status)
 }
 
 /* One op has been reconstructed: into the log, then to the owner, or its payload first. */
-static int finish_op(struct rrto_record_decoder *decoder, const uint8_t *bytes, size_t n, bool last)
+static int finish_op(struct rrto_record_decoder *decoder, const uint8_t *bytes, size_t n, const struct rrto_slot *slots,
+                     unsigned n_slots, bool last)
 {
     decoder->hash = rrto_record_hash(decoder->hash, bytes, n);
     if (last && decoder->flags & RRTO_RECORD_HASH && decoder->hash != decoder->wanted_hash)
         return fail(decoder, RRTO_MISMATCH);
     struct rrto_record_op op = {
-        .position = rrto_log_append(&decoder->log, bytes, n),
+        .position = rrto_log_append(&decoder->log, bytes, n, slots, n_slots),
         .bytes = bytes,
         .n_bytes = n,
         .hash = decoder->hash,
@@ -98,6 +101,32 @@ static int finish_op(struct rrto_record_decoder *decoder, const uint8_t *bytes, 
     if (status == RRTO_OK)
         status = decoder->callbacks->op(decoder->arg, &op);
     return status == RRTO_OK ? RRTO_OK : fail(decoder, status);
+}
+
+/* Makes, in decoder->op, the op of this index in the record of the one at `from`: what its slots predict, with the
+ * patches. Words are predicted in their order, each with all before it known. *ret_slots: the op's own. */
+static bool reconstruct(struct rrto_record_decoder *decoder, struct rrto_patch_reader *patches, uint64_t index,
+                        uint64_t position, const uint8_t *from, size_t n, const struct rrto_slot **ret_slots,
+                        unsigned *ret_n_slots)
+{
+    unsigned n_old;
+    const struct rrto_slot *old = rrto_log_slots(&decoder->log, position, &n_old);
+    uint8_t *op = decoder->op.data;
+    bool patched = patches->op == index;
+    size_t offset;
+    uint32_t value;
+    rrto_slots_begin(&decoder->slots, from, old, n_old);
+    while (rrto_slots_predict(&decoder->slots, &offset, &value)) {
+        memcpy(op + offset, &value, sizeof value);
+        if (!rrto_patch_apply(patches, index, op, n, offset + sizeof value))
+            return false;
+        memcpy(&value, op + offset, sizeof value);
+        rrto_slots_learn(&decoder->slots, value);
+    }
+    if (!rrto_patch_apply(patches, index, op, n, n))
+        return false;
+    *ret_slots = rrto_slots_end(&decoder->slots, op, n, patched, ret_n_slots);
+    return true;
 }
 
 static int run_predicted(struct rrto_record_decoder *decoder)
@@ -125,9 +154,12 @@ static int run_predicted(struct rrto_record_decoder *decoder)
         if (decoder->op.failed)
             return fail(decoder, RRTO_NO_MEMORY);
         bool last = i + 1 == n_ops;
-        if (!rrto_patch_apply(&patches, i, decoder->op.data, n) || (last && !rrto_patch_reader_done(&patches)))
+        const struct rrto_slot *slots;
+        unsigned n_slots;
+        if (!reconstruct(decoder, &patches, i, source + i, from, n, &slots, &n_slots) ||
+            (last && !rrto_patch_reader_done(&patches)))
             return fail(decoder, RRTO_PROTOCOL);
-        int status = finish_op(decoder, decoder->op.data, n, last);
+        int status = finish_op(decoder, decoder->op.data, n, slots, n_slots, last);
         if (status != RRTO_OK)
             return status;
     }
@@ -136,8 +168,9 @@ static int run_predicted(struct rrto_record_decoder *decoder)
 
 static int run(struct rrto_record_decoder *decoder)
 {
-    return decoder->kind == RRTO_RECORD_PREDICTED ? run_predicted(decoder)
-                                                  : finish_op(decoder, decoder->bytes.data, decoder->bytes.size, true);
+    return decoder->kind == RRTO_RECORD_PREDICTED
+               ? run_predicted(decoder)
+               : finish_op(decoder, decoder->bytes.data, decoder->bytes.size, NULL, 0, true);
 }
 
 /* Everything but the hash has been read. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The application's stack below our callers. Applications pass kernels parameter blocks with uninitialised bytes, which
  * have to arrive as they are (SEMANTICS rule 19). Those bytes are what earlier calls left on the stack; if that is ours
- * (positions, hashes, times), they differ at each inference, and all of them have to be sent. So what our frames used is
- * overwritten with zeroes, and as a call mostly follows others of the application's, its own remains become zeroes, too. */
+ * (positions, hashes, times), they differ at each inference, and all of them have to be sent. So what our frames used
+ * is overwritten with zeroes, and as a call mostly follows others of the application's, its own remains become zeroes,
+ * too. */
 #ifndef RRTO_REPLAY_SCRUB_H
 #define RRTO_REPLAY_SCRUB_H
 

@@ -28,7 +28,7 @@ int rrto_session_init(struct rrto_session *session, const struct rrto_conn *conn
     pthread_mutex_init(&session->lock, NULL);
     rrto_tracker_init(&session->tracker);
     rrto_memo_init(&session->answers);
-    int status = rrto_record_encoder_init(&session->encoder, options->log_bytes);
+    int status = rrto_record_encoder_init(&session->encoder, options->log_bytes, options->slot_kinds);
     session->encoder.no_patches = !options->patch;
     if (status == RRTO_OK)
         status = rrto_receiver_init(&session->receiver, &session->conn, counters);

@@ -32,7 +32,8 @@ struct rrto_session_options {
     const struct rrto_optable *table;
     bool elide, memo, predict, patch, early, push; /* and-ed with the mode's */
     bool lazysync;
-    bool flusher; /* with the thread that flushes by time; without it only tests */
+    bool flusher;        /* with the thread that flushes by time; without it only tests */
+    unsigned slot_kinds; /* slots.h; what the server was told */
     uint64_t log_bytes, chunk_bytes, deviate;
     uint64_t token_hidden;    /* bits of tokens that the search does not see: none but in tests */
     uint64_t queue_bytes;     /* of the way out, a power of two */

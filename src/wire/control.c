@@ -39,6 +39,7 @@ static int encode_hello(struct rrto_buf *out, const struct rrto_control_hello *h
     Rrto__Hello message = RRTO__HELLO__INIT;
     message.plain = hello->plain;
     message.log_bytes = hello->log_bytes;
+    message.slot_kinds = hello->slot_kinds;
     message.memory_wanted = hello->memory_wanted;
     message.n_candidates = hello->n_candidates;
     message.candidates = pointers;
@@ -107,6 +108,7 @@ static int decode_hello(const Rrto__Hello *message, struct rrto_control_hello *h
         return RRTO_PROTOCOL;
     hello->plain = message->plain;
     hello->log_bytes = message->log_bytes;
+    hello->slot_kinds = message->slot_kinds;
     hello->memory_wanted = message->memory_wanted;
     hello->n_candidates = (uint32_t)message->n_candidates;
     for (uint32_t i = 0; i < hello->n_candidates; i++) {

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 enum {
-    RRTO_WIRE_MAJOR = 1, /* must be equal on both sides */
+    RRTO_WIRE_MAJOR = 2, /* must be equal on both sides */
     RRTO_WIRE_MINOR = 0, /* the smaller of both is spoken */
     RRTO_HELLO_BYTES = 64,
     RRTO_CHUNK_HEADER_BYTES = 8,

@@ -38,7 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         return 0;
     unsigned sum = 0;
     size_t piece = 1 + data[0];
-    struct rrto_record_decoder *decoder = rrto_record_decoder_create(8192, &callbacks, &sum);
+    struct rrto_record_decoder *decoder = rrto_record_decoder_create(8192, RRTO_SLOTS_ALL, &callbacks, &sum);
     if (!decoder)
         return 0;
     for (size_t at = 1; at < n;) {

@@ -177,14 +177,14 @@ void client_open(struct client *client, const struct server *server, uint64_t me
     memset(client, 0, sizeof *client);
     if (rrto_wire_connect(server->address, TIMEOUT_MS, 0, &client->conn, why, sizeof why) != RRTO_OK)
         fail_msg("%s", why);
-    struct rrto_control_hello hello = {.log_bytes = LOG_BYTES, .memory_wanted = memory};
+    struct rrto_control_hello hello = {.log_bytes = LOG_BYTES, .slot_kinds = RRTO_SLOTS_ALL, .memory_wanted = memory};
     hello.candidates[hello.n_candidates++] = (struct rrto_control_range){(uint64_t)0x20 << 40, (uint64_t)1 << 36};
     hello.candidates[hello.n_candidates++] = (struct rrto_control_range){(uint64_t)0x30 << 40, (uint64_t)1 << 36};
     if (rrto_control_open(&client->conn, &hello, 60000, &client->welcome, why, sizeof why) != RRTO_OK)
         fail_msg("%s", why);
     rrto_reader_init(&client->reader, &client->conn);
     rrto_buf_init(&client->op, RRTO_OP_MAX_BYTES);
-    assert_int_equal(rrto_record_encoder_init(&client->encoder, LOG_BYTES), RRTO_OK);
+    assert_int_equal(rrto_record_encoder_init(&client->encoder, LOG_BYTES, RRTO_SLOTS_ALL), RRTO_OK);
 }
 
 void client_close(struct client *client)

@@ -38,6 +38,7 @@ __attribute__((unused)) static struct rrto_session_options defaults(const char *
                                          .memo = true,
                                          .predict = true,
                                          .patch = true,
+                                         .slot_kinds = RRTO_SLOTS_ALL,
                                          .early = true,
                                          .push = true,
                                          .log_bytes = 1 << 20,
@@ -133,7 +134,7 @@ __attribute__((unused)) static void inference(unsigned number)
     memset(input, 255, sizeof input); /* it was snapshotted */
     assert_int_equal(simple(FAKE_SYNC, 0), 0);
     for (uint32_t i = 0; i < 70; i++)
-        assert_int_equal(work(0, i % 9, i == 30 ? number * 7919 : 0), 0);
+        assert_int_equal(work(0, i % 9, i == 30 ? number * number * 7919 : 0), 0);
     assert_int_equal(copy_down(0, output, sizeof output, true, &position), 0);
     assert_arrived(output, position, sizeof output);
 }

@@ -147,7 +147,7 @@ static void *serve(void *arg)
     struct rrto_reader *reader = malloc(sizeof *reader);
     struct rrto_chunk chunk;
     rrto_reader_init(reader, &server->conn);
-    server->decoder = rrto_record_decoder_create(1 << 20, &callbacks, server);
+    server->decoder = rrto_record_decoder_create(1 << 20, RRTO_SLOTS_ALL, &callbacks, server);
     if (server->read_delay)
         await_release(server);
     while (server->status == RRTO_OK && rrto_reader_chunk(reader, -1, &chunk) == RRTO_OK) {

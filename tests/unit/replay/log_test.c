@@ -81,7 +81,7 @@ static void test_against_model(void **state)
         for (unsigned i = 0; i < 700; i++) {
             size_t n = (size_t)rand() % (largest[round] + 1);
             memset(op, (int)(i & 255), n);
-            assert_int_equal(rrto_log_append(&log, op, n), i);
+            assert_int_equal(rrto_log_append(&log, op, n, NULL, 0), i);
             model_append(n, (uint8_t)i);
             for (size_t p = 0; p < n_model; p++) {
                 size_t got;

@@ -135,6 +135,10 @@ static void assert_logs_equal(const struct rrto_log *a, const struct rrto_log *b
         assert_non_null(y);
         assert_int_equal(n_a, n_b);
         assert_memory_equal(x, y, n_a);
+        unsigned n_slots_a, n_slots_b;
+        const struct rrto_slot *s = rrto_log_slots(a, p, &n_slots_a), *t = rrto_log_slots(b, p, &n_slots_b);
+        assert_int_equal(n_slots_a, n_slots_b);
+        assert_memory_equal(s, t, n_slots_a * sizeof *s);
     }
 }
 
@@ -147,11 +151,12 @@ static void test_random_streams(void **state)
         struct rrto_buf stream;
         seed = round;
         rrto_buf_init(&stream, 32 << 20);
-        assert_int_equal(rrto_record_encoder_init(&encoder, round % 2 ? LOG_BYTES : 1 << 20), RRTO_OK);
+        const unsigned kinds = round % 4; /* none, one, both */
+        assert_int_equal(rrto_record_encoder_init(&encoder, round % 2 ? LOG_BYTES : 1 << 20, kinds), RRTO_OK);
         encoder.no_patches = round % 5 == 4;
         encode_stream(&encoder, &stream, 1500, round % 11);
         struct rrto_record_decoder *decoder =
-            rrto_record_decoder_create(round % 2 ? LOG_BYTES : 1 << 20, &callbacks, NULL);
+            rrto_record_decoder_create(round % 2 ? LOG_BYTES : 1 << 20, kinds, &callbacks, NULL);
         for (size_t at = 0; at < stream.size;) {
             size_t n = 1 + random_below(round % 3 ? 5 : 3000);
             n = n < stream.size - at ? n : stream.size - at;
@@ -185,10 +190,10 @@ static void test_every_cut(void **state)
     check_content = true;
     seed = 7;
     rrto_buf_init(&stream, 32 << 20);
-    assert_int_equal(rrto_record_encoder_init(&encoder, LOG_BYTES), RRTO_OK);
+    assert_int_equal(rrto_record_encoder_init(&encoder, LOG_BYTES, RRTO_SLOTS_ALL), RRTO_OK);
     encode_stream(&encoder, &stream, 120, 3);
     for (size_t cut = 0; cut <= stream.size; cut++) {
-        struct rrto_record_decoder *decoder = rrto_record_decoder_create(LOG_BYTES, &callbacks, NULL);
+        struct rrto_record_decoder *decoder = rrto_record_decoder_create(LOG_BYTES, RRTO_SLOTS_ALL, &callbacks, NULL);
         n_got = 0;
         assert_int_equal(rrto_record_decoder_feed(decoder, stream.data, cut), RRTO_OK);
         size_t before = n_got;
@@ -211,7 +216,7 @@ static void test_damage(void **state)
     check_content = true;
     seed = 11;
     rrto_buf_init(&stream, 32 << 20);
-    assert_int_equal(rrto_record_encoder_init(&encoder, LOG_BYTES), RRTO_OK);
+    assert_int_equal(rrto_record_encoder_init(&encoder, LOG_BYTES, RRTO_SLOTS_ALL), RRTO_OK);
     encode_stream(&encoder, &stream, 200, 4);
     check_content = false;
     unsigned refused = 0;
@@ -219,7 +224,7 @@ static void test_damage(void **state)
         size_t at = random_below((uint32_t)stream.size);
         uint8_t bit = (uint8_t)(1u << random_below(8));
         stream.data[at] ^= bit;
-        struct rrto_record_decoder *decoder = rrto_record_decoder_create(LOG_BYTES, &callbacks, NULL);
+        struct rrto_record_decoder *decoder = rrto_record_decoder_create(LOG_BYTES, RRTO_SLOTS_ALL, &callbacks, NULL);
         int status = rrto_record_decoder_feed(decoder, stream.data, stream.size);
         assert_int_equal(rrto_record_decoder_status(decoder), status);
         if (status != RRTO_OK) {
@@ -238,7 +243,7 @@ static void test_damage(void **state)
 
 static int feed_once(const void *data, size_t n)
 {
-    struct rrto_record_decoder *decoder = rrto_record_decoder_create(LOG_BYTES, &callbacks, NULL);
+    struct rrto_record_decoder *decoder = rrto_record_decoder_create(LOG_BYTES, RRTO_SLOTS_ALL, &callbacks, NULL);
     static const uint8_t first[] = {0, 8, 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'}; /* one op is there to point at */
     assert_int_equal(rrto_record_decoder_feed(decoder, first, sizeof first), RRTO_OK);
     int status = rrto_record_decoder_feed(decoder, data, n);
@@ -282,7 +287,7 @@ static void test_bar(void **state)
     struct rrto_record_encoder encoder;
     static uint8_t ops[72][120];
     seed = 3;
-    assert_int_equal(rrto_record_encoder_init(&encoder, 1 << 20), RRTO_OK);
+    assert_int_equal(rrto_record_encoder_init(&encoder, 1 << 20, RRTO_SLOTS_ALL), RRTO_OK);
     for (unsigned i = 0; i < 72; i++)
         for (unsigned b = 0; b < sizeof ops[i]; b++)
             ops[i][b] = (uint8_t)random_below(256);

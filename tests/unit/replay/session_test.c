@@ -100,7 +100,7 @@ static void test_collisions_and_deviations(void **state)
                 uint32_t args[10];
                 memcpy(args, server.ops[i * 72 + 1 + k].bytes + 8, sizeof args);
                 assert_int_equal(args[1], k % 9);
-                assert_int_equal(args[5], k == 30 ? i * 7919 : 0);
+                assert_int_equal(args[5], k == 30 ? i * i * 7919 : 0);
             }
         if (options.deviate)
             assert_true(counters.deviations >= 6 * 72 / options.deviate / 2);
