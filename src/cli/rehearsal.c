@@ -3,7 +3,7 @@
 #include "cli/rehearsal.h"
 
 #include "base/status.h"
-#include "replay/record.h"
+#include "replay/predict.h"
 #include "replay/tracker.h"
 #include "report/counters.h"
 
@@ -56,17 +56,10 @@ static int predictor_init(struct predictor *predictor, uint64_t log_bytes)
 static struct step predictor_op(struct predictor *predictor, const struct rrto_optable *table, unsigned lane,
                                 const uint8_t *op, size_t n, unsigned flags)
 {
-    const struct rrto_log *log = &predictor->encoder.log;
-    uint64_t expected = rrto_seq_expected(predictor->seq, lane), token;
-    size_t n_expected = 0;
-    const uint8_t *bytes = expected == RRTO_SEQ_NONE ? NULL : rrto_log_get(log, expected, &n_expected);
-    if (bytes && n_expected == n && memcmp(bytes, op, n) == 0)
-        token = rrto_seq_token(predictor->seq, expected);
-    else
-        token = table->token(op, n);
-    struct step step = {.source = rrto_seq_push(predictor->seq, lane, token, log->oldest)};
+    struct rrto_prediction prediction = rrto_predict(predictor->seq, &predictor->encoder, table, 0, lane, op, n);
+    struct step step = {.source = prediction.source, .jump = prediction.jump};
     step.how = rrto_record_encode(&predictor->encoder, step.source, op, n, flags, &step.changed);
-    step.jump = step.how != RRTO_RECORD_AS_LITERAL && step.source != expected;
+    step.jump = step.jump && step.how != RRTO_RECORD_AS_LITERAL;
     return step;
 }
 

@@ -2,6 +2,7 @@
 /* issue(): decides what of an op travels, and whether anybody waits. docs/replay.md tells the rules. */
 #include "base/log.h"
 #include "base/status.h"
+#include "replay/predict.h"
 #include "replay/session.h"
 #include "replay/trace.h"
 
@@ -76,17 +77,10 @@ static uint64_t predict(struct rrto_session *session, unsigned lane, const uint8
 {
     if (!session->predict)
         return RRTO_RECORD_NO_SOURCE;
-    const struct rrto_log *log = &session->encoder.log;
-    uint64_t expected = rrto_seq_expected(session->seq, lane), token;
-    size_t n_expected = 0;
-    const uint8_t *bytes = expected == RRTO_SEQ_NONE ? NULL : rrto_log_get(log, expected, &n_expected);
-    if (bytes && n_expected == n && memcmp(bytes, op, n) == 0)
-        token = rrto_seq_token(session->seq, expected); /* equal bytes, equal token */
-    else
-        token = session->options.table->token(op, n) & ~session->options.token_hidden;
-    uint64_t source = rrto_seq_push(session->seq, lane, token, log->oldest);
-    if (source != RRTO_SEQ_NONE && session->options.deviate &&
-        ++session->n_predictions % session->options.deviate == 0) {
+    const struct rrto_session_options *options = &session->options;
+    uint64_t source =
+        rrto_predict(session->seq, &session->encoder, options->table, options->token_hidden, lane, op, n).source;
+    if (source != RRTO_SEQ_NONE && options->deviate && ++session->n_predictions % options->deviate == 0) {
         session->n_dropped++;
         source = RRTO_RECORD_NO_SOURCE;
     }

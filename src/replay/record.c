@@ -115,6 +115,19 @@ const uint8_t *rrto_record_predicted(struct rrto_record_encoder *encoder, uint64
     return op ? predict(encoder, source, op, NULL, *ret_n_bytes) : NULL;
 }
 
+size_t rrto_record_cost(struct rrto_record_encoder *encoder, uint64_t source, const void *op, size_t n_bytes)
+{
+    size_t n_source, cost;
+    const uint8_t *source_op = rrto_log_get(&encoder->log, source, &n_source);
+    if (!source_op || n_source != n_bytes)
+        return SIZE_MAX;
+    const uint8_t *predicted = predict(encoder, source, source_op, op, n_bytes);
+    if (!predicted)
+        return SIZE_MAX;
+    (void)rrto_patch_measure(predicted, op, n_bytes, &cost);
+    return cost > 0 && encoder->no_patches ? SIZE_MAX : cost;
+}
+
 static void put_literal(struct rrto_record_encoder *encoder, const void *op, size_t n_bytes, unsigned flags)
 {
     close_with(encoder, 0);

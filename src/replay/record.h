@@ -55,6 +55,9 @@ enum rrto_record_how rrto_record_encode(struct rrto_record_encoder *encoder, uin
                                         size_t n_bytes, unsigned flags, size_t *ret_changed);
 /* The op that is predicted from the one at `source`, valid until the next encode; NULL when that is not kept. */
 const uint8_t *rrto_record_predicted(struct rrto_record_encoder *encoder, uint64_t source, size_t *ret_n_bytes);
+/* How many bytes it would take to make the op of the one that is predicted from `source`, at most; SIZE_MAX: it cannot
+ * be, or not while patches are switched off. */
+size_t rrto_record_cost(struct rrto_record_encoder *encoder, uint64_t source, const void *op, size_t n_bytes);
 /* Closes the open record: everything encoded so far is in `out`. */
 void rrto_record_close(struct rrto_record_encoder *encoder);
 /* Closes, and says goodbye. */

@@ -11,7 +11,7 @@ enum {
     SCORE_START = 3, /* of every kind; those that follow pointers one more */
     HIT = 1,
     MISS = 2,
-    FORGET_AFTER = 15, /* CONST counts on to here: the word is no slot any more */
+    FORGET_AFTER = 15,     /* CONST counts on to here: the word is no slot any more */
     POINTER_MIN = 0x10000, /* smaller values are no pointers */
 };
 #define ALONG_AND_MOVED ((1u << RRTO_SLOT_ALONG) | (1u << RRTO_SLOT_MOVED))
@@ -101,7 +101,8 @@ void rrto_slots_learn(struct rrto_slots *slots, uint32_t value)
             if (slots->guess[kind] == value)
                 score = score + HIT > most ? most : score + HIT;
             else
-                score = (score > SCORE_MAX ? SCORE_MAX : score) < MISS ? 0 : (score > SCORE_MAX ? SCORE_MAX : score) - MISS;
+                score =
+                    (score > SCORE_MAX ? SCORE_MAX : score) < MISS ? 0 : (score > SCORE_MAX ? SCORE_MAX : score) - MISS;
         }
         scores |= score << (kind * SCORE_BITS);
     }
@@ -114,7 +115,8 @@ void rrto_slots_learn(struct rrto_slots *slots, uint32_t value)
 /* The slots of slots[0], and of the words that differ and have none, in slots[1]. */
 static void merge(struct rrto_slots *slots, const uint8_t *op, size_t n_bytes)
 {
-    const unsigned start = 0x1111u * SCORE_START + (1u << (RRTO_SLOT_ALONG * SCORE_BITS)) + (1u << (RRTO_SLOT_MOVED * SCORE_BITS));
+    const unsigned start =
+        0x1111u * SCORE_START + (1u << (RRTO_SLOT_ALONG * SCORE_BITS)) + (1u << (RRTO_SLOT_MOVED * SCORE_BITS));
     const struct rrto_slot *old = slots->slots[0];
     struct rrto_slot *out = slots->slots[1];
     unsigned n_old = slots->n_slots, at = 0, n = 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Slots: the 4-byte words of an op that have changed from one occurrence to the next (pointers, counters, remains on a
- * stack), and what each is predicted to be at the next one. Client and server compute the same predictions from the same
- * past ops, so only what they miss has to travel (docs/wire.md, "Slots", is the rule; docs/replay.md tells why). Neither
- * blocks, neither is locked, no allocation. Internal to the record files. */
+ * stack), and what each is predicted to be at the next one. Client and server compute the same predictions from the
+ * same past ops, so only what they miss has to travel (docs/wire.md, "Slots", is the rule; docs/replay.md tells why).
+ * Neither blocks, neither is locked, no allocation. Internal to the record files. */
 #ifndef RRTO_REPLAY_SLOTS_H
 #define RRTO_REPLAY_SLOTS_H
 
@@ -60,8 +60,8 @@ void rrto_slots_begin(struct rrto_slots *slots, const uint8_t *source, const str
 bool rrto_slots_predict(struct rrto_slots *slots, size_t *ret_offset, uint32_t *ret_value);
 /* ... and the value it has. After each predict. */
 void rrto_slots_learn(struct rrto_slots *slots, uint32_t value);
-/* The op is known (it is not `source`). patched: bytes of it were not as predicted: words that differ from source become
- * slots. What was begun has no effect unless it ends. Returns the op's slots, valid until the next begin. */
+/* The op is known (it is not `source`). patched: bytes of it were not as predicted: words that differ from source
+ * become slots. What was begun has no effect unless it ends. Returns the op's slots, valid until the next begin. */
 const struct rrto_slot *rrto_slots_end(struct rrto_slots *slots, const uint8_t *op, size_t n_bytes, bool patched,
                                        unsigned *ret_n);
 

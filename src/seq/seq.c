@@ -28,7 +28,12 @@ struct lane {
     uint64_t resume_until;
     uint64_t matches; /* in a row */
     unsigned row;     /* of the established sequence that is followed; NO_ROW: none */
-    unsigned at;      /* in tokens[] */
+    struct {          /* before the last op, for rrto_seq_insist */
+        uint64_t matches;
+        unsigned row;
+        bool deviated;
+    } before;
+    unsigned at; /* in tokens[] */
     uint64_t tokens[MAX_CONTEXT];
     uint64_t hash[N_CONTEXTS]; /* of the last k tokens */
 };
@@ -183,6 +188,9 @@ static uint64_t search(const struct rrto_seq *seq, struct lane *lane, const uint
 /* Says which sequence the lane follows and whether it has just left one. */
 static void judge(struct rrto_seq *seq, struct lane *lane, uint64_t source, bool matched)
 {
+    lane->before.matches = lane->matches;
+    lane->before.row = lane->row;
+    lane->before.deviated = false;
     lane->matches = matched ? lane->matches + 1 : 0;
     if (seq->head == seq->start) { /* the first op of an inference: any sequence may begin here */
         lane->row = source == RRTO_SEQ_NONE ? NO_ROW : row_at(seq, source);
@@ -193,6 +201,7 @@ static void judge(struct rrto_seq *seq, struct lane *lane, uint64_t source, bool
     } else if (!matched && lane->row != NO_ROW) {
         seq->sequences[lane->row].deviations++;
         seq->deviations++;
+        lane->before.deviated = true;
         lane->row = NO_ROW;
     } else if (matched && lane->row == NO_ROW && lane->matches == FOLLOW_AGAIN) {
         lane->row = row_at(seq, source);
@@ -212,9 +221,6 @@ uint64_t rrto_seq_push(struct rrto_seq *seq, unsigned lane_number, uint64_t toke
     bool matched = kept(seq, source, oldest) && rrto_seq_token(seq, source) == token;
     if (!matched)
         source = search(seq, lane, found, token, oldest);
-    else if (position == seq->start && kept(seq, found[0], oldest) && found[0] > source &&
-             rrto_seq_token(seq, found[0]) == token)
-        source = found[0]; /* between two inferences: rather the latest past than one with old detours ahead */
     judge(seq, lane, source, matched);
 
     lane->tokens[lane->at % MAX_CONTEXT] = mixed;
@@ -228,6 +234,18 @@ uint64_t rrto_seq_push(struct rrto_seq *seq, unsigned lane_number, uint64_t toke
     seq->id_so_far = mix(seq->id_so_far ^ mixed) * MULTIPLIER;
     seq->head++;
     return source;
+}
+
+void rrto_seq_insist(struct rrto_seq *seq, unsigned lane_number, uint64_t source)
+{
+    struct lane *lane = &seq->lanes[lane_number];
+    if (lane->before.deviated) {
+        seq->sequences[lane->before.row].deviations--;
+        seq->deviations--;
+    }
+    lane->matches = lane->before.matches + 1;
+    lane->row = lane->before.row;
+    lane->expected = successor(seq, source);
 }
 
 void rrto_seq_result(struct rrto_seq *seq)

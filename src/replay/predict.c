@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Predictions. */
+#include "replay/predict.h"
+
+enum { JUMP_BYTES = 4 }; /* what a record costs that begins elsewhere: its head, and that of the one after it */
+
+/* A token names sizes, too. An op that differs in those alone, where a loop runs over another number of things than the
+ * last time, is mostly cheaper as a patch of the expected op than as a jump; and what comes after it is, too. */
+static bool is_cheaper(struct rrto_record_encoder *encoder, uint64_t expected, uint64_t found, const uint8_t *op,
+                       size_t n_bytes)
+{
+    size_t patch = rrto_record_cost(encoder, expected, op, n_bytes), jump = n_bytes;
+    if (found != RRTO_SEQ_NONE)
+        jump = rrto_record_cost(encoder, found, op, n_bytes);
+    return patch < n_bytes && patch <= (jump < n_bytes ? jump : n_bytes) + JUMP_BYTES;
+}
+
+struct rrto_prediction rrto_predict(struct rrto_seq *seq, struct rrto_record_encoder *encoder,
+                                    const struct rrto_optable *table, uint64_t token_hidden, unsigned lane,
+                                    const uint8_t *op, size_t n_bytes)
+{
+    const struct rrto_log *log = &encoder->log;
+    uint64_t expected = rrto_seq_expected(seq, lane), token;
+    size_t n_expected = 0;
+    const uint8_t *like = expected == RRTO_SEQ_NONE ? NULL : rrto_log_get(log, expected, &n_expected);
+    if (like && n_expected == n_bytes && memcmp(like, op, n_bytes) == 0)
+        token = rrto_seq_token(seq, expected); /* equal bytes, equal token */
+    else
+        token = table->token(op, n_bytes) & ~token_hidden;
+    uint64_t found = rrto_seq_push(seq, lane, token, log->oldest);
+    if (found == expected)
+        return (struct rrto_prediction){.source = found};
+    if (like && n_expected == n_bytes && rrto_optable_number(like) == rrto_optable_number(op) &&
+        is_cheaper(encoder, expected, found, op, n_bytes)) {
+        rrto_seq_insist(seq, lane, expected);
+        return (struct rrto_prediction){.source = expected};
+    }
+    return (struct rrto_prediction){.source = found, .jump = found != RRTO_SEQ_NONE};
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which past op the next one is predicted from: the search's answer, weighed against the op that was expected. */
+#ifndef RRTO_REPLAY_PREDICT_H
+#define RRTO_REPLAY_PREDICT_H
+
+#include "replay/optable.h"
+#include "replay/record.h"
+#include "seq/seq.h"
+
+struct rrto_prediction {
+    uint64_t source; /* RRTO_RECORD_NO_SOURCE: none, the op is to travel literally */
+    bool jump;       /* it is not where the lane was expected to go on */
+};
+
+/* Pushes the lane's next op into the search. To be called once for each op, before it is encoded. token_hidden: bits of
+ * tokens that the search does not see (none but in tests). Not locked, does not block. */
+struct rrto_prediction rrto_predict(struct rrto_seq *seq, struct rrto_record_encoder *encoder,
+                                    const struct rrto_optable *table, uint64_t token_hidden, unsigned lane,
+                                    const uint8_t *op, size_t n_bytes);
+
+#endif

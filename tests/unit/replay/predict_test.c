@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What an op is predicted from where the expected one differs in a size: a patch of it, or the one that the search has
+ * found elsewhere, whichever is shorter. */
+#include "replay/predict.h"
+
+#include "base/status.h"
+#include "fake_server.h"
+#include "test.h"
+
+static struct rrto_seq *seq;
+static struct rrto_record_encoder encoder;
+static unsigned n_jumps, n_literals;
+
+/* A launch whose first word names the kernel and whose second one is a size: both are in its token. */
+static void issue(uint32_t kernel, uint32_t size, uint32_t changing)
+{
+    uint32_t op[14] = {FAKE_WORK, 48, kernel, size, 0, 0, changing};
+    size_t changed;
+    struct rrto_prediction prediction =
+        rrto_predict(seq, &encoder, fake_optable(), 0, 0, (const uint8_t *)op, sizeof op);
+    n_jumps += prediction.jump;
+    n_literals += rrto_record_encode(&encoder, prediction.source, op, sizeof op, 0, &changed) == RRTO_RECORD_AS_LITERAL;
+}
+
+static void begin_predictions(bool patches, unsigned slot_kinds)
+{
+    assert_int_equal(rrto_record_encoder_init(&encoder, 1 << 20, slot_kinds), RRTO_OK);
+    encoder.no_patches = !patches;
+    seq = rrto_seq_create(encoder.log.max_ops);
+    assert_non_null(seq);
+    n_jumps = n_literals = 0;
+}
+
+static void end_predictions(void)
+{
+    seq = rrto_seq_destroy(seq);
+    rrto_record_encoder_fini(&encoder);
+}
+
+/* A detection: the same kernels each time, over another number of things each time. */
+static void detection(uint32_t n)
+{
+    for (uint32_t kernel = 0; kernel < 30; kernel++)
+        issue(kernel, kernel < 10 ? 1 : n + kernel % 3, 0);
+    (void)rrto_seq_boundary(seq);
+}
+
+static void test_sizes(void **state)
+{
+    (void)state;
+    for (unsigned patches = 0; patches < 2; patches++) {
+        begin_predictions(patches, RRTO_SLOTS_ALL);
+        detection(0);
+        n_jumps = n_literals = 0;
+        for (uint32_t i = 1; i < 30; i++)
+            detection(1000 * i);
+        assert_int_equal(n_jumps, patches ? 1 : 29); /* back to the first kernel */
+        assert_int_equal(n_literals, patches ? 0 : 29 * 20);
+        assert_int_equal(rrto_seq_deviations(seq), 0);
+        end_predictions();
+    }
+}
+
+/* Two loops that begin alike and go on with the same kernels at other sizes, each with its own contents. What is found
+ * elsewhere fits better than what is expected: the jump is taken. */
+static void test_jump_is_shorter(void **state)
+{
+    (void)state;
+    begin_predictions(true, 0);
+    for (uint32_t i = 0; i < 40; i++) {
+        uint32_t which = 0x9d2c5680u >> i % 32 & 1; /* no order */
+        issue(100, 1, 0);
+        for (uint32_t kernel = 0; kernel < 20; kernel++)
+            issue(kernel, 7 + which * 0x01010101, (kernel + 1) * 0x10305 + which * 0x21436587);
+        if (i == 9)
+            n_jumps = n_literals = 0;
+    }
+    assert_int_equal(n_literals, 0);
+    assert_in_range(n_jumps, 10, 31); /* one where the other loop comes, and none within a loop */
+    end_predictions();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_jump_is_shorter),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
