@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Hard streams cost the search neither time nor memory. Time is counted in steps, the basic blocks of src/seq that run
+ * (the compiler's coverage hook), so that nothing depends on the machine. */
+#include "../test.h"
+
+#include "families.h"
+#include "seq/seq.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* The most that one op may cost, however many ops are remembered and whatever they are: five look-ups of four ways, two
+ * scans of 16 ops, one look for the sequence that is followed; and what a boundary may: a look at each sequence. Raise
+ * it when the rule is made to look further, never because a stream made it necessary. */
+enum { MAX_STEPS = 700, MAX_BOUNDARY_STEPS = 128 * 12 };
+enum { SMALL = 1 << 12, LARGE = 1 << 17, LAPS = 4, INFERENCE = 72, PAGE = 4096 };
+
+static uint64_t n_steps;
+void __sanitizer_cov_trace_pc(void);
+void __sanitizer_cov_trace_pc(void)
+{
+    n_steps++;
+}
+
+/* Every way to get memory that the search could use; the linker sends its calls here. */
+static unsigned n_allocations;
+void *__real_malloc(size_t n);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *at, size_t n);
+void *__real_mmap(void *at, size_t n, int protection, int flags, int fd, off_t offset);
+void *__wrap_malloc(size_t n);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *at, size_t n);
+void *__wrap_mmap(void *at, size_t n, int protection, int flags, int fd, off_t offset);
+void *__wrap_malloc(size_t n)
+{
+    n_allocations++;
+    return __real_malloc(n);
+}
+void *__wrap_calloc(size_t n, size_t size)
+{
+    n_allocations++;
+    return __real_calloc(n, size);
+}
+void *__wrap_realloc(void *at, size_t n)
+{
+    n_allocations++;
+    return __real_realloc(at, n);
+}
+void *__wrap_mmap(void *at, size_t n, int protection, int flags, int fd, off_t offset)
+{
+    n_allocations++;
+    return __real_mmap(at, n, protection, flags, fd, offset);
+}
+
+/* --- driving --- */
+
+struct drive {
+    struct rrto_seq *seq;
+    struct family family;
+    uint64_t window, at, digest;
+    uint64_t max_steps, steps, max_boundary_steps;
+};
+
+static void drive_open(struct drive *drive, enum family_kind kind, uint64_t window)
+{
+    *drive = (struct drive){.seq = rrto_seq_create(window), .window = window};
+    assert_non_null(drive->seq);
+    family_open(&drive->family, kind);
+}
+
+/* n ops, with an inference every INFERENCE ops and two lanes in turn for long stretches. */
+static void drive(struct drive *drive, uint64_t n)
+{
+    for (; n > 0; n--, drive->at++) {
+        uint64_t oldest = drive->at > drive->window / 2 ? drive->at - drive->window / 2 : 0;
+        uint64_t before = n_steps;
+        if (drive->at % INFERENCE == 0) {
+            rrto_seq_result(drive->seq);
+            (void)rrto_seq_boundary(drive->seq);
+            if (n_steps - before > drive->max_boundary_steps)
+                drive->max_boundary_steps = n_steps - before;
+            assert_true(drive->max_boundary_steps <= MAX_BOUNDARY_STEPS);
+        }
+        uint64_t token = family_next(&drive->family);
+        before = n_steps;
+        uint64_t source = rrto_seq_push(drive->seq, (unsigned)(drive->at / 1000 % 2), token, oldest);
+        uint64_t steps = n_steps - before;
+        drive->steps += steps;
+        if (steps > drive->max_steps)
+            drive->max_steps = steps;
+        if (steps > MAX_STEPS)
+            fail_msg("%s, %llu ops remembered: op %llu cost %llu steps", family_names[drive->family.kind],
+                     (unsigned long long)drive->window, (unsigned long long)drive->at, (unsigned long long)steps);
+        drive->digest = (drive->digest ^ source) * UINT64_C(0x9e3779b97f4a7c15);
+        drive->digest ^= drive->digest >> 29;
+    }
+}
+
+static void test_steps(void **state)
+{
+    (void)state;
+    static const uint64_t windows[] = {64, SMALL, LARGE};
+    for (unsigned kind = 0; kind < FAMILY_KINDS; kind++)
+        for (unsigned w = 0; w < 3; w++) {
+            struct drive d;
+            drive_open(&d, (enum family_kind)kind, windows[w]);
+            drive(&d, windows[w] * LAPS);
+            if (getenv("SAY"))
+                print_message("%-16s %7llu ops: %llu steps at most, %.1f on average; boundary %llu\n",
+                              family_names[kind], (unsigned long long)windows[w], (unsigned long long)d.max_steps,
+                              (double)d.steps / (double)d.at, (unsigned long long)d.max_boundary_steps);
+            assert_true(d.steps > d.at); /* the hook is there */
+            rrto_seq_destroy(d.seq);
+        }
+}
+
+/* Two searches, in different memory and in turn with each other, say the same. */
+static void test_determinism(void **state)
+{
+    (void)state;
+    for (unsigned kind = 0; kind < FAMILY_KINDS; kind++) {
+        struct drive a, b;
+        drive_open(&a, (enum family_kind)kind, SMALL);
+        drive(&a, 1234);
+        drive_open(&b, (enum family_kind)kind, SMALL);
+        while (b.at < (uint64_t)SMALL * LAPS) {
+            drive(&b, 97);
+            drive(&a, b.at - a.at < 200 ? b.at - a.at : 31);
+        }
+        drive(&a, b.at - a.at);
+        assert_int_equal(a.digest, b.digest);
+        assert_int_equal(rrto_seq_deviations(a.seq), rrto_seq_deviations(b.seq));
+        rrto_seq_destroy(a.seq);
+        rrto_seq_destroy(b.seq);
+    }
+}
+
+/* Pages that the process has, and those of them that are resident. */
+static void pages(uint64_t *ret_all, uint64_t *ret_resident)
+{
+    char text[128], *end = text;
+    int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    ssize_t n = read(fd, text, sizeof text - 1);
+    close(fd);
+    assert_true(n > 0);
+    text[n] = 0;
+    *ret_all = strtoull(end, &end, 10);
+    *ret_resident = strtoull(end, &end, 10);
+}
+
+/* What is made at the start is all that there ever is. */
+static void test_memory(void **state)
+{
+    (void)state;
+    for (unsigned kind = 0; kind < FAMILY_KINDS; kind++) {
+        struct drive d;
+        uint64_t all[3], resident[3];
+        pages(&all[0], &resident[0]);
+        drive_open(&d, (enum family_kind)kind, LARGE);
+        pages(&all[1], &resident[1]);
+        assert_true((all[1] - all[0]) * PAGE <= (uint64_t)64 * LARGE); /* bytes for each remembered op */
+        n_allocations = 0;
+        drive(&d, (uint64_t)LARGE * 2);
+        pages(&all[1], &resident[1]);
+        drive(&d, (uint64_t)LARGE * 2);
+        pages(&all[2], &resident[2]);
+        assert_int_equal(n_allocations, 0);
+        assert_int_equal(all[2], all[1]);
+        /* tables fill up slowly where contexts are few; never beyond what was mapped */
+        assert_true(resident[2] <= resident[0] + (all[1] - all[0]) + 64);
+        rrto_seq_destroy(d.seq);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_steps), cmocka_unit_test(test_determinism),
+                                       cmocka_unit_test(test_memory)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Token streams that are hard on a search for what repeats, each for its own reason; for the tests of src/seq and for
+ * bench/seq. Endless, seeded, the same everywhere. */
+#ifndef TESTS_SEQ_FAMILIES_H
+#define TESTS_SEQ_FAMILIES_H
+
+#include <stdint.h>
+
+enum family_kind {
+    FAMILY_STEADY,       /* not hard: a period of some 70 ops with kernels in common, as an image classifier's */
+    FAMILY_DE_BRUIJN_2,  /* two tokens; every word of 20 once: the longest context is known and says nothing */
+    FAMILY_DE_BRUIJN_64, /* 64 tokens; every word of 3 once: no context of 4 ever comes back */
+    FAMILY_NEAR_PERIOD,  /* a period of 500, in each a random op replaced by another one of the period */
+    FAMILY_MOVING,       /* the same, replaced at a place that moves on by one from period to period, by a new op */
+    FAMILY_RANDOM,       /* 1,000 tokens, uniform */
+    FAMILY_DISTINCT,     /* no token ever comes back */
+    FAMILY_EQUAL,        /* one token */
+    FAMILY_DOUBLING,     /* the period-doubling word: nearly periodic at each power of two */
+    FAMILY_FIBONACCI,    /* the Fibonacci word: as many repetitions as an aperiodic word can have */
+    FAMILY_KINDS
+};
+extern const char *const family_names[FAMILY_KINDS];
+
+struct family {
+    enum family_kind kind;
+    uint64_t at, seed, state;
+    unsigned word[3], length, place; /* de Bruijn: the present Lyndon word; near period: what is replaced */
+};
+
+void family_open(struct family *family, enum family_kind kind);
+uint64_t family_next(struct family *family); /* a token, never 0 */
+
+#endif
