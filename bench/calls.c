@@ -324,7 +324,8 @@ int main(int argc, char **argv)
     OK(cudnnCreate(&gpu.dnn));
     gpu.plan = plan(gpu.dnn);
     gpu.variables = variables(gpu.memory);
-    measure(1);
+    for (unsigned times = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 1; times > 0; times--)
+        measure(1);
     if (!only)
         measure(2);
     return 0;

@@ -3,7 +3,6 @@
 #include "base/buf.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 void rrto_buf_init(struct rrto_buf *buf, size_t max)
 {
@@ -16,12 +15,10 @@ void rrto_buf_fini(struct rrto_buf *buf)
     *buf = (struct rrto_buf){.max = buf->max};
 }
 
-uint8_t *rrto_buf_reserve(struct rrto_buf *buf, size_t n)
+uint8_t *rrto_buf_grow(struct rrto_buf *buf, size_t n)
 {
     if (buf->failed)
         return NULL;
-    if (buf->capacity - buf->size >= n && buf->data)
-        return buf->data + buf->size;
     if (n > buf->max || buf->size > buf->max - n) {
         buf->failed = true;
         return NULL;
@@ -40,18 +37,4 @@ uint8_t *rrto_buf_reserve(struct rrto_buf *buf, size_t n)
     buf->data = data;
     buf->capacity = capacity;
     return data + buf->size;
-}
-
-void rrto_buf_put(struct rrto_buf *buf, const void *data, size_t n)
-{
-    if (n == 0)
-        return;
-    uint8_t *to = rrto_buf_reserve(buf, n);
-    if (!to)
-        return;
-    if (data)
-        memcpy(to, data, n);
-    else
-        memset(to, 0, n);
-    buf->size += n;
 }

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct rrto_buf {
     uint8_t *data; /* 16-byte aligned */
@@ -21,9 +22,29 @@ static inline void rrto_buf_clear(struct rrto_buf *buf)
     buf->size = 0;
     buf->failed = false;
 }
-/* Makes room for n more bytes and returns where they go (size is not changed), or NULL. */
-uint8_t *rrto_buf_reserve(struct rrto_buf *buf, size_t n);
+/* What of reserve is rare: a larger buffer, or a failure. */
+uint8_t *rrto_buf_grow(struct rrto_buf *buf, size_t n);
+/* Makes room for n more bytes and returns where they go (size is not changed), or NULL. Inline, like put: both stand on
+ * the way of every call. */
+static inline uint8_t *rrto_buf_reserve(struct rrto_buf *buf, size_t n)
+{
+    if (__builtin_expect(buf->capacity - buf->size >= n && buf->data && !buf->failed, 1))
+        return buf->data + buf->size;
+    return rrto_buf_grow(buf, n);
+}
 /* Appends n bytes (zeroes when data is NULL). */
-void rrto_buf_put(struct rrto_buf *buf, const void *data, size_t n);
+static inline void rrto_buf_put(struct rrto_buf *buf, const void *data, size_t n)
+{
+    if (n == 0)
+        return;
+    uint8_t *to = rrto_buf_reserve(buf, n);
+    if (!to)
+        return;
+    if (data)
+        memcpy(to, data, n);
+    else
+        memset(to, 0, n);
+    buf->size += n;
+}
 
 #endif

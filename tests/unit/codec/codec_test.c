@@ -73,6 +73,34 @@ static void test_varint_refused(void **state)
     assert_true(dec.failed);
 }
 
+/* The same bytes where there is much room and where there is just enough; none, and a failure, with a byte less. */
+static void test_array_in_little_room(void **state)
+{
+    (void)state;
+    const uint8_t values[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
+    for (size_t before = 0; before < 9; before++)
+        for (uint32_t count = 0; count <= sizeof values; count++) {
+            struct rrto_buf wide, narrow, lacking;
+            rrto_buf_init(&wide, 4096);
+            rrto_buf_put(&wide, values, before);
+            rrto_put_array(&wide, 0, values, count, 1);
+            rrto_buf_init(&narrow, wide.size);
+            rrto_buf_put(&narrow, values, before);
+            rrto_put_array(&narrow, 0, values, count, 1);
+            assert_false(wide.failed || narrow.failed);
+            assert_int_equal(wide.size, (before + 4 + 7) / 8 * 8 + count);
+            assert_int_equal(narrow.size, wide.size);
+            assert_memory_equal(narrow.data, wide.data, wide.size);
+            rrto_buf_init(&lacking, wide.size - 1);
+            rrto_buf_put(&lacking, values, before);
+            rrto_put_array(&lacking, 0, values, count, 1);
+            assert_true(lacking.failed);
+            rrto_buf_fini(&wide);
+            rrto_buf_fini(&narrow);
+            rrto_buf_fini(&lacking);
+        }
+}
+
 static void test_array(void **state)
 {
     (void)state;
@@ -119,6 +147,7 @@ int main(void)
         cmocka_unit_test(test_varint),
         cmocka_unit_test(test_varint_refused),
         cmocka_unit_test(test_array),
+        cmocka_unit_test(test_array_in_little_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
