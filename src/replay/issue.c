@@ -148,7 +148,7 @@ static bool append(struct rrto_session *session, struct rrto_session_caller *cal
     const struct rrto_op_info *info = decision->info;
     uint64_t n_payload = rrto_optable_payload(info, op, n), position = session->encoder.log.head;
     bool up = info->flags & RRTO_OP_UP, down = info->flags & RRTO_OP_DOWN;
-    if (rrto_tracker_is_work(info))
+    if (rrto_counters_between(session->counters) && rrto_tracker_is_work(info))
         next_inference(session);
     waiter->covers = rrto_tracker_covers(&session->tracker, table, info, op, n, &waiter->stream);
     waiter->position = position;

@@ -87,6 +87,11 @@ void rrto_counters_totals(const struct rrto_counters *counters, struct rrto_coun
 /* A launch or an H2D is about to be issued: if a result wait came before it, that wait ended an inference. Returns true
  * when it did. What came after that wait belongs to the new inference. */
 bool rrto_counters_next_inference(struct rrto_counters *counters, uint64_t now_ns);
+/* Whether it would do anything: not in the middle of an inference. Spares most ops the look at the clock. */
+static inline bool rrto_counters_between(const struct rrto_counters *counters)
+{
+    return counters->result_wait_ns != 0 || counters->base.start_ns == 0;
+}
 /* The application has been blocked on a D2H, which has arrived. */
 void rrto_counters_result(struct rrto_counters *counters, uint64_t now_ns);
 /* For a reader, on its copy, once the process has ended: closes the inference whose result wait was the last one. */

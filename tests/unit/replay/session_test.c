@@ -75,6 +75,25 @@ static void test_modes(void **state)
     free(first);
 }
 
+/* A look at the clock costs a tenth of a replayed call: in the middle of an inference there is none. */
+static void test_clock_stands(void **state)
+{
+    (void)state;
+    fake_init(&server);
+    struct rrto_session_options options = defaults("replay");
+    begin(&options);
+    for (unsigned i = 0; i < 4; i++) {
+        inference(i);
+        assert_int_equal(copy_up(0, input, 100), 0);
+        uint64_t before = clock_ns;
+        for (uint32_t k = 0; k < 50; k++)
+            assert_int_equal(work(0, k % 9, 0), 0);
+        assert_int_equal(clock_ns, before);
+    }
+    end();
+    fake_fini(&server);
+}
+
 /* Hints may be as wrong as they like, and be dropped: the server sees the same ops. */
 static void test_collisions_and_deviations(void **state)
 {
@@ -256,8 +275,13 @@ static void test_memo_and_checked(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_replay), cmocka_unit_test(test_modes),   cmocka_unit_test(test_collisions_and_deviations),
-        cmocka_unit_test(test_push),   cmocka_unit_test(test_elision), cmocka_unit_test(test_memo_and_checked),
+        cmocka_unit_test(test_replay),
+        cmocka_unit_test(test_modes),
+        cmocka_unit_test(test_clock_stands),
+        cmocka_unit_test(test_collisions_and_deviations),
+        cmocka_unit_test(test_push),
+        cmocka_unit_test(test_elision),
+        cmocka_unit_test(test_memo_and_checked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
