@@ -39,6 +39,16 @@ bool rrto_tracker_is_result(const struct rrto_tracker *tracker, const struct rrt
     return wait && (info->flags & RRTO_OP_DOWN || covers_down);
 }
 
+/* What is known of the last op's stream joins the maps. Ops come in long runs on one stream: only where it changes, and
+ * where the maps are read. */
+static void settle(struct rrto_tracker *tracker)
+{
+    if (tracker->queued_here && !rrto_map_put(&tracker->queued_on, tracker->stream, tracker->queued_here))
+        tracker->broken = true;
+    if (tracker->visible_here && !rrto_map_put(&tracker->visible_on, tracker->stream, tracker->visible_here))
+        tracker->broken = true;
+}
+
 void rrto_tracker_issued(struct rrto_tracker *tracker, const struct rrto_optable *table,
                          const struct rrto_op_info *info, const uint8_t *op, size_t n, uint64_t position, bool wait)
 {
@@ -49,18 +59,23 @@ void rrto_tracker_issued(struct rrto_tracker *tracker, const struct rrto_optable
         tracker->down = position + 1;
     if (!is_queued(info))
         return;
-    bool has_stream = rrto_optable_stream(info, op, n, &stream);
-    if (!has_stream)
+    bool has_stream = rrto_optable_stream(info, op, n, &stream), visible = is_visible(info);
+    if (has_stream) {
+        if (stream != tracker->stream) {
+            settle(tracker);
+            tracker->stream = stream;
+            tracker->visible_here = 0;
+        }
+        tracker->queued_here = position + 1;
+        if (visible)
+            tracker->visible_here = position + 1;
+    } else {
         tracker->queued_nowhere = position + 1;
-    else if (!rrto_map_put(&tracker->queued_on, stream, position + 1))
-        tracker->broken = true;
-    if (!is_visible(info))
-        return;
-    tracker->visible = position + 1;
-    if (!has_stream)
-        tracker->visible_nowhere = position + 1;
-    else if (!rrto_map_put(&tracker->visible_on, stream, position + 1))
-        tracker->broken = true;
+        if (visible)
+            tracker->visible_nowhere = position + 1;
+    }
+    if (visible)
+        tracker->visible = position + 1;
 }
 
 bool rrto_tracker_quiet(struct rrto_tracker *tracker, struct rrto_receiver *receiver)
@@ -71,6 +86,9 @@ bool rrto_tracker_quiet(struct rrto_tracker *tracker, struct rrto_receiver *rece
     if (tracker->visible <= all)
         return true;
     if (tracker->one_stream || tracker->visible_nowhere > all)
+        return false;
+    settle(tracker);
+    if (tracker->broken)
         return false;
     size_t cursor = 0;
     uint64_t stream, position;
@@ -95,7 +113,10 @@ enum rrto_covers rrto_tracker_covers(const struct rrto_tracker *tracker, const s
 bool rrto_tracker_position(const struct rrto_tracker *tracker, uint32_t stream, uint64_t *ret_position)
 {
     uint64_t position = 0;
-    (void)rrto_map_get(&tracker->queued_on, stream, &position);
+    if (stream == tracker->stream)
+        position = tracker->queued_here;
+    else
+        (void)rrto_map_get(&tracker->queued_on, stream, &position);
     if (tracker->queued_nowhere > position)
         position = tracker->queued_nowhere;
     if (position == 0)

@@ -9,11 +9,14 @@
 #include "replay/receiver.h"
 
 struct rrto_tracker {
-    bool one_stream;            /* no stream was ever created: the legacy stream is all there is */
-    uint64_t visible;           /* position + 1 of the last visible op, on any stream */
-    uint64_t visible_nowhere;   /* of the last visible one that names no stream */
-    uint64_t queued_nowhere;    /* of the last op for the device that names no stream */
-    uint64_t down;              /* of the last D2H that nobody has been blocked for yet */
+    bool one_stream;          /* no stream was ever created: the legacy stream is all there is */
+    uint64_t visible;         /* position + 1 of the last visible op, on any stream */
+    uint64_t visible_nowhere; /* of the last visible one that names no stream */
+    uint64_t queued_nowhere;  /* of the last op for the device that names no stream */
+    uint64_t down;            /* of the last D2H that nobody has been blocked for yet */
+    /* of the stream that the last op is on, not in the maps yet; 0: none since it is that stream */
+    uint32_t stream;
+    uint64_t visible_here, queued_here;
     struct rrto_map visible_on; /* stream -> position + 1 of its last visible op */
     struct rrto_map queued_on;  /* stream -> position + 1 of its last op */
     bool broken;                /* memory was short: nothing is elided any more */
