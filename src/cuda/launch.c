@@ -165,6 +165,17 @@ static int32_t issue_launch(struct rrto_function *function, const struct rrto_la
     return rrto_cuda_issued(rrto_issue_launch(&args, NULL));
 }
 
+/* Nearly all parameters are pointers and 32-bit numbers. */
+static inline void put_parameter(uint8_t *to, const void *from, uint32_t n)
+{
+    if (n == 8)
+        memcpy(to, from, 8);
+    else if (n == 4)
+        memcpy(to, from, 4);
+    else
+        memcpy(to, from, n);
+}
+
 int32_t rrto_launch(struct rrto_function *function, const struct rrto_launch *launch)
 {
     int32_t result = rrto_function_ready(function);
@@ -187,7 +198,7 @@ int32_t rrto_launch(struct rrto_function *function, const struct rrto_launch *la
         memcpy(block, launch->block, launch->n_block < layout->param_bytes ? launch->n_block : layout->param_bytes);
     } else if (launch->args) {
         for (uint32_t i = 0; i < layout->n_params; i++)
-            memcpy(block + layout->offsets[i], launch->args[i], layout->sizes[i]);
+            put_parameter(block + layout->offsets[i], launch->args[i], layout->sizes[i]);
     } else if (layout->n_params) {
         result = RRTO_CUDA_INVALID_VALUE;
     }
