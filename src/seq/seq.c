@@ -110,6 +110,11 @@ struct rrto_seq *rrto_seq_destroy(struct rrto_seq *seq)
     return NULL;
 }
 
+uint64_t rrto_seq_bytes(const struct rrto_seq *seq)
+{
+    return seq->n_bytes;
+}
+
 uint64_t rrto_seq_expected(const struct rrto_seq *seq, unsigned lane)
 {
     return seq->lanes[lane].expected;

@@ -28,6 +28,9 @@ struct rrto_seq_sequence {
 struct rrto_seq *rrto_seq_create(uint64_t max_ops);
 struct rrto_seq *rrto_seq_destroy(struct rrto_seq *seq); /* accepts NULL, returns NULL */
 
+/* Memory that it has, from its creation to its end. */
+uint64_t rrto_seq_bytes(const struct rrto_seq *seq);
+
 /* Where the lane's next op is expected: a position, or RRTO_SEQ_NONE. lane < RRTO_SEQ_LANES, here and below. */
 uint64_t rrto_seq_expected(const struct rrto_seq *seq, unsigned lane);
 /* The token at a position that is not forgotten. */

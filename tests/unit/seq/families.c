@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-enum { PERIOD = 500, STEADY = 72, SYMBOLS = 64, ORDER = 3, RANDOM = 1000 };
+enum { PERIOD = 500, STEADY = 72, SYMBOLS = 64, ORDER = 4, RANDOM = 1000 };
 #define GOLDEN UINT64_C(0x9e3779b97f4a7c15) /* 2**64 over the golden ratio */
 
 const char *const family_names[FAMILY_KINDS] = {
@@ -54,11 +54,11 @@ static unsigned de_bruijn(struct family *family)
     return word[family->place++];
 }
 
-/* x**20 + x**3 + 1 is primitive: the register runs through every word of 20 bits but zero. */
+/* x**25 + x**3 + 1 is primitive: the register runs through every word of 25 bits but zero. */
 static unsigned shift_register(struct family *family)
 {
-    uint64_t bit = (family->state ^ (family->state >> 17)) & 1;
-    family->state = family->state >> 1 | bit << 19;
+    uint64_t bit = (family->state ^ (family->state >> 3)) & 1;
+    family->state = family->state >> 1 | bit << 24;
     return (unsigned)bit;
 }
 

@@ -8,8 +8,8 @@
 
 enum family_kind {
     FAMILY_STEADY,       /* not hard: a period of some 70 ops with kernels in common, as an image classifier's */
-    FAMILY_DE_BRUIJN_2,  /* two tokens; every word of 20 once: the longest context is known and says nothing */
-    FAMILY_DE_BRUIJN_64, /* 64 tokens; every word of 3 once: no context of 4 ever comes back */
+    FAMILY_DE_BRUIJN_2,  /* two tokens; every word of 25 once: the longest context is known and says nothing */
+    FAMILY_DE_BRUIJN_64, /* 64 tokens; every word of 4 once: no context of 4 comes back */
     FAMILY_NEAR_PERIOD,  /* a period of 500, in each a random op replaced by another one of the period */
     FAMILY_MOVING,       /* the same, replaced at a place that moves on by one from period to period, by a new op */
     FAMILY_RANDOM,       /* 1,000 tokens, uniform */
@@ -24,7 +24,7 @@ extern const char *const family_names[FAMILY_KINDS];
 struct family {
     enum family_kind kind;
     uint64_t at, seed, state;
-    unsigned word[3], length, place; /* de Bruijn: the present Lyndon word; near period: what is replaced */
+    unsigned word[4], length, place; /* de Bruijn: the present Lyndon word; near period: what is replaced */
 };
 
 void family_open(struct family *family, enum family_kind kind);

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What Operator Sequence Search costs for each op, and how well it predicts: seq [TRACE...] [--all].
+ *
+ * Streams: traces that RRTO_TRACE wrote (their later half is repeated to reach the length) and the hard families of
+ * tests/unit/seq/families.h. Beside it, on the same tokens: a suffix automaton and hash chains. For each length n, n
+ * ops fill the memory, then further ones are timed in batches of BATCH: p50 and p99 over the batches, in ns per op, one
+ * CSV line each. predicted: the share of the timed ops that were said before they came. Bytes per op: the search's own,
+ * beside the ops' bytes. --all: also what takes minutes (the automaton at 10 million). */
+#include "streams.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { BATCH = 1000, MIN_BATCHES = 50, MAX_BATCHES = 200, MAX_STREAMS = 32, N_SEARCHES = 3, N_LENGTHS = 5, LANES = 64 };
+static const uint64_t lengths[N_LENGTHS] = {1000, 10000, 100000, 1000000, 10000000};
+static const struct bench_search *const searches[N_SEARCHES] = {&bench_ours, &bench_automaton, &bench_chain};
+
+struct figures {
+    double p50, p99, predicted, found, bytes;
+};
+struct stream {
+    const char *name;
+    const struct bench_trace *trace; /* NULL: a family */
+    enum family_kind kind;
+    struct figures figures[N_SEARCHES][N_LENGTHS]; /* p50 0: not measured */
+};
+static struct stream streams[MAX_STREAMS];
+static unsigned n_streams;
+
+static uint64_t now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static int compare(const void *a, const void *b)
+{
+    const double *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+static void measure(const struct bench_search *search, const struct bench_op *ops, uint64_t n, unsigned n_batches,
+                    struct figures *ret)
+{
+    static double samples[MAX_BATCHES];
+    uint64_t next[LANES] = {0}, right = 0, known = 0;
+    bool found;
+    void *state = search->create(n, n + (uint64_t)n_batches * BATCH);
+    if (!state) {
+        fprintf(stderr, "no memory for %s at %llu ops\n", search->name, (unsigned long long)n);
+        exit(1);
+    }
+    for (uint64_t i = 0; i < n; i++)
+        next[ops[i].lane] = search->push(state, &ops[i], &found);
+    ops += n;
+    for (unsigned b = 0; b < n_batches; b++, ops += BATCH) {
+        uint64_t start = now_ns();
+        for (unsigned i = 0; i < BATCH; i++) {
+            right += next[ops[i].lane] == ops[i].token;
+            next[ops[i].lane] = search->push(state, &ops[i], &found);
+            known += found;
+        }
+        samples[b] = (double)(now_ns() - start) / BATCH;
+    }
+    qsort(samples, n_batches, sizeof samples[0], compare);
+    double n_timed = (double)n_batches * BATCH;
+    *ret = (struct figures){.p50 = samples[n_batches / 2],
+                            .p99 = samples[n_batches * 99 / 100],
+                            .predicted = (double)right / n_timed,
+                            .found = (double)known / n_timed,
+                            .bytes = (double)search->bytes(state) / (double)n};
+    search->destroy(state);
+}
+
+static void run(struct stream *stream, unsigned length, struct bench_op *ops, bool all)
+{
+    uint64_t n = lengths[length];
+    unsigned n_batches = n / BATCH < MIN_BATCHES   ? MIN_BATCHES
+                         : n / BATCH > MAX_BATCHES ? MAX_BATCHES
+                                                   : (unsigned)(n / BATCH);
+    if (stream->trace)
+        bench_fill_trace(stream->trace, ops, n + (uint64_t)n_batches * BATCH);
+    else
+        bench_fill_family(stream->kind, ops, n + (uint64_t)n_batches * BATCH);
+    for (unsigned s = 0; s < N_SEARCHES; s++) {
+        if (n > searches[s]->max_ops && !all)
+            continue;
+        struct figures *f = &stream->figures[s][length];
+        measure(searches[s], ops, n, n_batches, f);
+        printf("%s,%s,%llu,%.1f,%.1f,%.4f,%.4f,%.1f\n", stream->name, searches[s]->name, (unsigned long long)n, f->p50,
+               f->p99, f->predicted, f->found, f->bytes);
+        fflush(stdout);
+    }
+}
+
+/* The dearest stream of a kind (real ones, or hard ones), for us. */
+static const struct stream *dearest(unsigned length, bool real)
+{
+    const struct stream *worst = NULL;
+    for (unsigned i = 0; i < n_streams; i++) {
+        bool is_real = streams[i].trace || streams[i].kind == FAMILY_STEADY;
+        if (is_real == real && (!worst || streams[i].figures[0][length].p50 > worst->figures[0][length].p50))
+            worst = &streams[i];
+    }
+    return worst;
+}
+
+static void table(void)
+{
+    printf(
+        "\nns per op, p50 (and the share of ops that were predicted, in %%), at the most ops that each was run with\n");
+    printf("%-18s", "");
+    for (unsigned s = 0; s < N_SEARCHES; s++)
+        printf(" %16s", searches[s]->name);
+    printf("   bytes per op\n");
+    for (unsigned i = 0; i < n_streams; i++) {
+        const struct figures *last[N_SEARCHES];
+        printf("%-18s", streams[i].name);
+        for (unsigned s = 0; s < N_SEARCHES; s++) {
+            unsigned length = N_LENGTHS - 1;
+            while (length > 0 && streams[i].figures[s][length].p50 <= 0)
+                length--;
+            last[s] = &streams[i].figures[s][length];
+            printf(" %8.1f (%5.1f)", last[s]->p50, last[s]->predicted * 100);
+        }
+        printf("   %.0f, %.0f, %.0f\n", last[0]->bytes, last[1]->bytes, last[2]->bytes);
+    }
+    printf("\nours: the dearest hard stream over the dearest real one (criterion: at most 10)\n");
+    for (unsigned length = 0; length < N_LENGTHS; length++) {
+        const struct stream *hard = dearest(length, false), *real = dearest(length, true);
+        double a = hard->figures[0][length].p50, b = real->figures[0][length].p50;
+        printf("%9llu ops: %s %.1f ns / %s %.1f ns = %.1f\n", (unsigned long long)lengths[length], hard->name, a,
+               real->name, b, a / b);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    static struct bench_trace traces[MAX_STREAMS - FAMILY_KINDS];
+    bool all = false;
+    for (int i = 1; i < argc && n_streams < MAX_STREAMS - FAMILY_KINDS; i++) {
+        if (strcmp(argv[i], "--all") == 0) {
+            all = true;
+            continue;
+        }
+        if (!bench_trace_read(argv[i], &traces[n_streams]))
+            return 1;
+        streams[n_streams] = (struct stream){.name = traces[n_streams].name, .trace = &traces[n_streams]};
+        n_streams++;
+    }
+    for (unsigned kind = 0; kind < FAMILY_KINDS; kind++)
+        streams[n_streams++] = (struct stream){.name = family_names[kind], .kind = (enum family_kind)kind};
+    struct bench_op *ops = bench_reserve((lengths[N_LENGTHS - 1] + MAX_BATCHES * BATCH) * sizeof *ops);
+    if (!ops)
+        return 1;
+    printf("stream,search,remembered,ns_p50,ns_p99,predicted,found,bytes_per_op\n");
+    for (unsigned length = 0; length < N_LENGTHS; length++)
+        for (unsigned i = 0; i < n_streams; i++)
+            run(&streams[i], length, ops, all);
+    table();
+    return 0;
+}
