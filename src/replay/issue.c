@@ -339,7 +339,8 @@ int32_t rrto_session_issue(struct rrto_session *session, struct rrto_session_cal
         reply = &fields;
     }
     struct rrto_waiter waiter = {.reply = reply};
-    struct ahead ahead = {.n = 0};
+    struct ahead ahead;
+    ahead.n = 0; /* the rows are written where they are used: zeroing them costs 10 ns */
     bool ok = append(session, caller, &decision, bytes, n_bytes, extra, &waiter);
     if (ok && decision.result)
         guess(session, caller, &decision, &ahead);
