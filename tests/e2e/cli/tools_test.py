@@ -57,6 +57,37 @@ class Tools(unittest.TestCase):
         self.assertEqual(total, content["ops"])
         self.assertEqual(rrto("dump", self.report).returncode, 1)
 
+    def test_dump_shows_what_is_asked_for(self):
+        def dump(*options):
+            result = rrto("dump", *options, self.trace)
+            self.assertEqual((result.returncode, result.stderr), (0, ""))
+            return result.stdout.splitlines()
+
+        ops = dump()
+        launches = [line for line in ops if " launch(" in line]
+        self.assertEqual(dump("--op", "launch"), launches)
+        self.assertEqual(dump("--op", "mem_alloc,launch"), [line for line in ops if " launch(" in line or " mem_alloc(" in line])
+        self.assertEqual(dump("--from", "3", "--to", "5"), ops[3:6])
+        self.assertEqual(dump("--lane", "0"), ops)
+        self.assertEqual(dump("--lane", "1"), [])
+        self.assertEqual([line for how in ("lit", "pred", "patch") for line in dump("--how", how)],
+                         [line for how in ("lit", "pred", "patch") for line in ops if line.split()[4] == how])
+        self.assertRegex(dump("--kernels", "--op", "launch")[1], r"^ +kernel vector_add$")
+        changes = dump("--changes", "--how", "patch")
+        self.assertGreater(len(changes), 1)
+        changed = 0
+        for line in changes:
+            if " at " in line:
+                found = re.fullmatch(r" +at \d+: (\w+) -> (\w+)", line)
+                self.assertEqual(len(found[1]), len(found[2]), line)
+                self.assertNotEqual(found[1], found[2])
+                changed += len(found[1]) // 2
+        totals = json.loads(rrto("search", "--json", self.trace).stdout)
+        self.assertEqual(changed, totals["changed_bytes"])
+        counts = dump("--counts", "--how", "patch")
+        self.assertEqual(sum(int(line.split()[5]) for line in counts[1:]), totals["changed_bytes"])
+        self.assertEqual(sum(int(line.split()[4]) for line in counts[1:]), totals["patched"])
+
     def test_search_says_what_the_run_did(self):
         with open(self.report) as file:
             content = json.load(file)
