@@ -73,6 +73,9 @@ char **rrto_spawn_environment(const struct rrto_options *options, char *const *e
     }
     if (*options->sched && asprintf(&out[n], "SOFT_GPU_SCHED=%s", options->sched) > 0)
         n++;
+    /* What is not launched needs nothing to be launched. */
+    if (strcmp(options->compute, "real") != 0)
+        out[n++] = strdup("SOFT_GPU_BODILESS=1");
 #ifdef __x86_64__
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
         out[n++] = strdup("OPENBLAS_CORETYPE=Haswell");

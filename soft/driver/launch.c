@@ -184,7 +184,7 @@ static CUresult launch_run(void *arg)
     struct soft_flip *flip = soft_flip_begin(shape->image, launch->params);
     uint64_t start = soft_now_ns();
     CUresult result = CUDA_SUCCESS;
-    if (rrto_kernel_body_run(launch->body, shape)) {
+    if (!launch->body || rrto_kernel_body_run(launch->body, shape)) {
         soft_complain("soft GPU: kernel %s has no body for these arguments", shape->image->name);
         result = CUDA_ERROR_NOT_SUPPORTED;
     }

@@ -3,7 +3,7 @@
 
 import functools
 
-from harness import Failure, Folder, check, compare, example, must_equal, python, rrto_run
+from harness import RRTO, Failure, Folder, Run, check, compare, example, must_equal, python, rrto_run
 
 # label, RRTO_MODE, further environment
 VARIANTS = [
@@ -189,6 +189,8 @@ except RuntimeError as error:
     named = [line for line in run.err.splitlines() if "tensor_kernel_scan" in line]
     check(len(named) == 1 and named[0].startswith("rrto: error") and "209" in named[0], f"{len(named)} log lines name the kernel and its error, not 1:\n{run.err[-2000:]}\n{run.shown}")
     print(named[0])
+    skipped = Run([RRTO, "run", "--compute", "skip", "--", python(), "-c", program]).must_succeed()
+    check("no error" in skipped.out and "209" not in skipped.err, f"compute skipped, and yet: {skipped.out!r}\n{skipped.err[-2000:]}\n{skipped.shown}")
 
 
 def described(function, text):

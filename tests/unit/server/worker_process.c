@@ -39,17 +39,20 @@ static void environment(void **state)
     assert_string_equal(find(out, "CUDA_VISIBLE_DEVICES"), "1");
     assert_string_equal(find(out, "OMP_NUM_THREADS"), "3");
     assert_string_equal(find(out, "OPENBLAS_NUM_THREADS"), "3");
-    static const char *const dropped[] = {"LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT", "RRTO_SERVER", "NOTIFY_SOCKET"};
+    static const char *const dropped[] = {"LD_PRELOAD",  "LD_LIBRARY_PATH", "LD_AUDIT",
+                                          "RRTO_SERVER", "NOTIFY_SOCKET",   "SOFT_GPU_BODILESS"};
     for (size_t i = 0; i < sizeof dropped / sizeof *dropped; i++)
         assert_null(find(out, dropped[i]));
     for (char **at = out; *at; at++)
         free(*at);
     free(out);
 
+    (void)rrto_options_set(&options, "compute", "skip", why, sizeof why);
     (void)rrto_options_set(&options, "libraries", "/a", why, sizeof why);
     (void)rrto_options_set(&options, "libraries", "/b", why, sizeof why);
     out = rrto_spawn_environment(&options, inherited);
     assert_string_equal(find(out, "LD_LIBRARY_PATH"), "/a:/b");
+    assert_string_equal(find(out, "SOFT_GPU_BODILESS"), "1");
     for (char **at = out; *at; at++)
         free(*at);
     free(out);

@@ -3,6 +3,7 @@
 #include "gen/api_driver.h"
 #include "test.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static const char text[] =
@@ -37,6 +38,12 @@ static void functions(void **state)
     assert_ptr_equal(function, again);
     assert_int_equal(cuModuleGetFunction(&again, module, "missing"), CUDA_ERROR_NOT_FOUND);
     assert_int_equal(cuModuleGetFunction(&again, module, "nobody"), CUDA_ERROR_NO_BINARY_FOR_GPU);
+    uint32_t zero = 0;
+    setenv("SOFT_GPU_BODILESS", "1", 1);
+    assert_int_equal(cuModuleGetFunction(&again, module, "nobody"), CUDA_SUCCESS);
+    unsetenv("SOFT_GPU_BODILESS");
+    assert_int_equal(cuLaunchKernel(again, 1, 1, 1, 1, 1, 1, 0, NULL, (void *[]){&zero}, NULL),
+                     CUDA_ERROR_NOT_SUPPORTED);
     size_t offset, n;
     assert_int_equal(cuFuncGetParamInfo(function, 3, &offset, &n), CUDA_SUCCESS);
     assert_true(offset == 24 && n == 4);
