@@ -3,6 +3,7 @@
 #include "cli/rehearsal.h"
 
 #include "base/status.h"
+#include "cli/baseline.h"
 #include "replay/predict.h"
 #include "replay/tracker.h"
 #include "report/counters.h"
@@ -25,6 +26,7 @@ enum {
 
 struct predictor {
     struct rrto_seq *seq;
+    struct rrto_baseline *baseline; /* asked instead of seq, if there is one */
     struct rrto_record_encoder encoder;
 };
 
@@ -38,14 +40,18 @@ struct step {
 static void predictor_fini(struct predictor *predictor)
 {
     predictor->seq = rrto_seq_destroy(predictor->seq);
+    predictor->baseline = rrto_baseline_destroy(predictor->baseline);
     rrto_record_encoder_fini(&predictor->encoder);
 }
 
-static int predictor_init(struct predictor *predictor, uint64_t log_bytes)
+static int predictor_init(struct predictor *predictor, uint64_t log_bytes, bool baseline)
 {
     predictor->seq = NULL;
+    predictor->baseline = NULL;
     int status = rrto_record_encoder_init(&predictor->encoder, log_bytes, RRTO_SLOTS_ALL);
     if (status == RRTO_OK && !(predictor->seq = rrto_seq_create(predictor->encoder.log.max_ops)))
+        status = RRTO_NO_MEMORY;
+    if (status == RRTO_OK && baseline && !(predictor->baseline = rrto_baseline_create()))
         status = RRTO_NO_MEMORY;
     if (status != RRTO_OK)
         predictor_fini(predictor);
@@ -56,8 +62,17 @@ static int predictor_init(struct predictor *predictor, uint64_t log_bytes)
 static struct step predictor_op(struct predictor *predictor, const struct rrto_optable *table, unsigned lane,
                                 const uint8_t *op, size_t n, unsigned flags)
 {
-    struct rrto_prediction prediction = rrto_predict(predictor->seq, &predictor->encoder, table, 0, lane, op, n);
-    struct step step = {.source = prediction.source, .jump = prediction.jump};
+    struct rrto_baseline *baseline = predictor->baseline;
+    struct step step;
+    if (baseline) {
+        uint64_t expected = rrto_baseline_expected(baseline);
+        step.source = rrto_baseline_push(baseline, table->token(op, n));
+        step.jump = step.source != expected;
+    } else {
+        struct rrto_prediction prediction = rrto_predict(predictor->seq, &predictor->encoder, table, 0, lane, op, n);
+        step.source = prediction.source;
+        step.jump = prediction.jump;
+    }
     step.how = rrto_record_encode(&predictor->encoder, step.source, op, n, flags, &step.changed);
     step.jump = step.jump && step.how != RRTO_RECORD_AS_LITERAL;
     return step;
@@ -78,6 +93,7 @@ struct kept {
 struct rrto_rehearsal_run {
     const struct rrto_optable *table;
     uint64_t log_bytes;
+    bool baseline;
     struct predictor predictor;
     struct rrto_tracker tracker;
     struct rrto_counters *counters; /* for its rule only */
@@ -91,18 +107,20 @@ struct rrto_rehearsal_run {
     bool full;
 };
 
-int rrto_rehearsal_create(uint64_t log_bytes, const struct rrto_optable *table, struct rrto_rehearsal_run **ret_run)
+int rrto_rehearsal_create(uint64_t log_bytes, bool baseline, const struct rrto_optable *table,
+                          struct rrto_rehearsal_run **ret_run)
 {
     struct rrto_rehearsal_run *run = calloc(1, sizeof *run);
     if (!run)
         return RRTO_NO_MEMORY;
     run->table = table;
     run->log_bytes = log_bytes;
+    run->baseline = baseline;
     rrto_tracker_init(&run->tracker);
     rrto_buf_init(&run->bytes, MAX_KEPT_BYTES);
     run->counters = calloc(1, sizeof *run->counters);
     run->kept = calloc(MAX_KEPT_OPS, sizeof *run->kept);
-    int status = run->counters && run->kept ? predictor_init(&run->predictor, log_bytes) : RRTO_NO_MEMORY;
+    int status = run->counters && run->kept ? predictor_init(&run->predictor, log_bytes, baseline) : RRTO_NO_MEMORY;
     if (status != RRTO_OK) {
         rrto_rehearsal_destroy(run);
         return status;
@@ -163,6 +181,8 @@ static int begin_inference(struct rrto_rehearsal_run *run, bool *ret_begins)
     *ret_begins = rrto_counters_next_inference(run->counters, NOW_NS);
     if (!*ret_begins)
         return RRTO_OK;
+    if (run->baseline)
+        return close_inference(run, 0);
     const struct rrto_seq_sequence *row = rrto_seq_boundary(run->predictor.seq);
     run->result.covered += row->hits == 0 ? 0 : row->hits == 1 ? 2 * row->ops : row->ops;
     return close_inference(run, row->id);
@@ -306,7 +326,7 @@ int rrto_rehearsal_time(const struct rrto_rehearsal_run *run, uint64_t duration_
     struct rrto_rehearsal_cost cost = {.ops = run->n_kept, .ps_per_op = UINT64_MAX};
     uint64_t limit = now_ns() + duration_ms * 1000000, before = resident_bytes(), n = run->n_kept ? run->n_kept : 1;
     struct predictor predictor;
-    int status = predictor_init(&predictor, run->log_bytes);
+    int status = predictor_init(&predictor, run->log_bytes, run->baseline);
     if (status != RRTO_OK)
         return status;
     while (cost.passes < 2 || now_ns() < limit) {

@@ -47,8 +47,10 @@ struct rrto_rehearsal_cost {
 
 struct rrto_rehearsal_run; /* opaque */
 
-/* log_bytes as of RRTO_LOG_BYTES. RRTO_INVALID: out of range. RRTO_NO_MEMORY. */
-int rrto_rehearsal_create(uint64_t log_bytes, const struct rrto_optable *table, struct rrto_rehearsal_run **ret_run);
+/* log_bytes as of RRTO_LOG_BYTES. baseline: cli/baseline.h searches instead of the client. RRTO_INVALID: log_bytes is
+ * out of range. RRTO_NO_MEMORY. */
+int rrto_rehearsal_create(uint64_t log_bytes, bool baseline, const struct rrto_optable *table,
+                          struct rrto_rehearsal_run **ret_run);
 struct rrto_rehearsal_run *rrto_rehearsal_destroy(struct rrto_rehearsal_run *run); /* accepts NULL, returns NULL */
 /* The trace's next op. RRTO_UNSUPPORTED: no op of this version. RRTO_PROTOCOL: not the next one. RRTO_NO_MEMORY. */
 int rrto_rehearsal_op(struct rrto_rehearsal_run *run, const struct rrto_trace_op *op);

@@ -24,23 +24,21 @@ enum {
 static const char help_text[] =
     "Usage: rrto search [OPTION]... FILE\n\n"
     "Runs the ops of a trace (RRTO_TRACE=FILE) through the client's own search and encoder and prints what each\n"
-    "inference costs: how many ops were found where they were expected, found elsewhere (jumps), or would travel in "
-    "full\n"
-    "(literal); how many were patched and in how many bytes; the bytes of the records. Then what repeats, and what "
-    "the\n"
-    "search itself costs. Inferences and sequences are counted from 1.\n\n"
+    "inference costs: how many ops were found where they were expected, found elsewhere (jumps), or would travel\n"
+    "in full (literal); how many were patched, and in how many bytes; the bytes of the records. Then what repeats,\n"
+    "and what the search itself costs. Inferences and sequences are counted from 1.\n\n"
     "  --all          every inference, not only the first and the last ones\n"
     "  --from N       the first inference of the steady state; default 4\n"
-    "  --frame BYTES  join inferences into frames: a frame begins with at least so many bytes of input (a generation "
-    "of\n"
-    "                 many tokens, a detection that asks for many numbers)\n"
+    "  --frame BYTES  join inferences into frames: a frame begins with at least so many bytes of input\n"
+    "                 (a generation of many tokens, a detection that asks for many numbers)\n"
     "  --log-bytes N  bytes of past ops that are kept; default as RRTO_LOG_BYTES\n"
+    "  --baseline     search as plainly as possible instead: what the client's search is measured against\n"
     "  --json         all of it as JSON\n"
     "  --help";
 
 struct search {
     const char *path;
-    bool all, json;
+    bool all, json, baseline;
     uint64_t from, log_bytes, frame_bytes;
     const struct rrto_rehearsal *result;
     struct rrto_rehearsal_cost cost;
@@ -256,6 +254,7 @@ static bool put_all(const struct search *search)
     rrto_json_init(&json, STDOUT_FILENO);
     rrto_json_open(&json, NULL, '{');
     rrto_json_string(&json, "file", search->path);
+    rrto_json_string(&json, "search", search->baseline ? "baseline" : "client");
     put_sums(&json, &result->all);
     rrto_json_number(&json, "as_traced", result->all.as_traced);
     rrto_json_number(&json, "covered", result->covered);
@@ -331,7 +330,7 @@ static int run_search(struct search *search)
 {
     struct rrto_rehearsal_run *run;
     uint64_t n;
-    int status = rrto_rehearsal_create(search->log_bytes, rrto_optable_generated(), &run);
+    int status = rrto_rehearsal_create(search->log_bytes, search->baseline, rrto_optable_generated(), &run);
     if (status != RRTO_OK)
         return rrto_cli_say(status == RRTO_INVALID ? RRTO_CLI_WRONG_USE : RRTO_CLI_FAILED,
                             "search: a log of %lu bytes: %s", (unsigned long)search->log_bytes,
@@ -366,19 +365,20 @@ static bool whole(const char *text, uint64_t least, uint64_t *ret_value)
 
 int rrto_cli_search(int argc, char **argv)
 {
-    static const struct option options[] = {{"all", no_argument, NULL, 'a'},
-                                            {"from", required_argument, NULL, 'f'},
-                                            {"frame", required_argument, NULL, 'b'},
-                                            {"json", no_argument, NULL, 'j'},
-                                            {"log-bytes", required_argument, NULL, 'l'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {NULL, 0, NULL, 0}};
+    static const struct option options[] = {
+        {"all", no_argument, NULL, 'a'},         {"from", required_argument, NULL, 'f'},
+        {"frame", required_argument, NULL, 'b'}, {"json", no_argument, NULL, 'j'},
+        {"baseline", no_argument, NULL, 'p'},    {"log-bytes", required_argument, NULL, 'l'},
+        {"help", no_argument, NULL, 'h'},        {NULL, 0, NULL, 0}};
     struct search search = {.from = STEADY, .log_bytes = rrto_config_get()->log_bytes};
     for (int option; (option = getopt_long(argc, argv, ":h", options, NULL)) != -1;) {
         bool ok = true;
         switch (option) {
         case 'a':
             search.all = true;
+            break;
+        case 'p':
+            search.baseline = true;
             break;
         case 'j':
             search.json = true;

@@ -54,6 +54,7 @@ PROGRAMS = {
         static("unet"),
         static("resnet18_fp16"),
         static("image_app", ("5-6", "0"), 58),
+        static("image_app_held"),
         static("gpt", ("4-9", "0"), 4241, limit=20 * 150, frames=8, frame_bytes=128),
         static("gpt_static", ("4-9", "0"), 1349, frames=8, frame_bytes=128),
         static("gpt_fp16", ("4-9", "0"), 9371, frames=8, frame_bytes=128),
@@ -101,10 +102,10 @@ def take(program, folder, fresh=False):
     return trace
 
 
-def search(program, trace):
+def search(program, trace, *options):
     """What rrto search says, with the figures of the steady state per frame."""
     frames = ["--frame", program.frame_bytes] if program.frame_bytes else []
-    done = Run([RRTO, "search", "--json", "--from", program.steady, *frames, trace]).must_succeed()
+    done = Run([RRTO, "search", "--json", "--from", program.steady, *frames, *options, trace]).must_succeed()
     found = json.loads(done.out)
     steady = found["steady"]
     check(steady["inferences"] > 0, f"too few frames\n{done.shown}")

@@ -93,9 +93,10 @@ def resnet18_fp16(device, n_frames):
             yield {"logits": model(image.to(device)).float().cpu()}
 
 
-@workload("image_app")
-def image_app(device, n_frames):
-    """Raw bytes up, prepared on the device; the five best down, as two outputs."""
+def image_app(device, n_frames, arguments):
+    """Raw bytes up, prepared on the device; the five best down, as two outputs. Tensors of a frame die with it, or live until those of the
+    next frame are there: then addresses alternate."""
+    (held,) = arguments
     model = build("resnet18").to(device)
     mean = torch.tensor([0.485, 0.456, 0.406], device=device).view(3, 1, 1)
     deviation = torch.tensor([0.229, 0.224, 0.225], device=device).view(3, 1, 1)
@@ -104,7 +105,14 @@ def image_app(device, n_frames):
         with torch.no_grad():
             x = (pixels.to(device).permute(2, 0, 1).float() / 255 - mean) / deviation
             best = model(x.unsqueeze(0)).softmax(dim=1).topk(5)
-            yield {"values": best.values.cpu(), "indices": best.indices.cpu()}
+            result = {"values": best.values.cpu(), "indices": best.indices.cpu()}
+        if not held:
+            del x, best
+        yield result
+
+
+workload("image_app", False)(image_app)
+workload("image_app_held", True)(image_app)
 
 
 def two_models(device, n_frames, arguments):

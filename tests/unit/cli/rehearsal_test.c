@@ -29,13 +29,13 @@ static void traced_session(const struct rrto_optable *table, unsigned n)
     options.trace = rrto_trace_close(options.trace);
 }
 
-static struct rrto_rehearsal_run *rehearse(const struct rrto_optable *table)
+static struct rrto_rehearsal_run *rehearse(const struct rrto_optable *table, bool baseline)
 {
     struct rrto_trace_reader *reader;
     struct rrto_trace_op op;
     struct rrto_rehearsal_run *run;
     assert_int_equal(rrto_trace_open(path, &reader), RRTO_OK);
-    assert_int_equal(rrto_rehearsal_create(1 << 20, table, &run), RRTO_OK);
+    assert_int_equal(rrto_rehearsal_create(1 << 20, baseline, table, &run), RRTO_OK);
     int status;
     while ((status = rrto_trace_read(reader, &op)) == RRTO_OK)
         assert_int_equal(rrto_rehearsal_op(run, &op), RRTO_OK);
@@ -49,7 +49,7 @@ static struct rrto_rehearsal_run *rehearse(const struct rrto_optable *table)
 static void check_against_counters(const struct rrto_optable *table)
 {
     traced_session(table, 12);
-    struct rrto_rehearsal_run *run = rehearse(table);
+    struct rrto_rehearsal_run *run = rehearse(table, false);
     const struct rrto_rehearsal *result = rrto_rehearsal_end(run);
     const struct rrto_rehearsal_sums *all = &result->all;
     rrto_counters_close_last(&counters);
@@ -91,7 +91,7 @@ static void test_sequences_and_frames(void **state)
 {
     (void)state;
     traced_session(fake_optable(), 12);
-    struct rrto_rehearsal_run *run = rehearse(fake_optable());
+    struct rrto_rehearsal_run *run = rehearse(fake_optable(), false);
     const struct rrto_rehearsal *result = rrto_rehearsal_end(run);
     assert_int_equal(result->n_inferences, 12);
     assert_int_equal(result->inferences[11].sequence, 0); /* nothing said that it had ended */
@@ -117,12 +117,31 @@ static void test_sequences_and_frames(void **state)
     rrto_rehearsal_destroy(run);
 }
 
+/* The plain search finds what any search has to find, and no more: it follows inferences that are alike, and looks for
+ * its place where another model was. */
+static void test_baseline(void **state)
+{
+    (void)state;
+    traced_session(fake_optable(), 12);
+    struct rrto_rehearsal_run *run = rehearse(fake_optable(), true);
+    const struct rrto_rehearsal *result = rrto_rehearsal_end(run);
+    assert_int_equal(result->n_inferences, 12);
+    assert_int_equal(result->inferences[1].sums.literals, 0);
+    for (unsigned i = 6; i < 12; i++) {
+        assert_int_equal(result->inferences[i].sums.literals, 0);
+        assert_true(result->inferences[i].sums.jumps <= 1);
+        assert_true(result->inferences[i].sums.changed_bytes <= 4); /* as the client's, in test_replay */
+    }
+    fake_fini(&server);
+    rrto_rehearsal_destroy(run);
+}
+
 static void test_what_is_no_trace(void **state)
 {
     (void)state;
     struct rrto_rehearsal_run *run = NULL;
-    assert_int_equal(rrto_rehearsal_create(1, fake_optable(), &run), RRTO_INVALID);
-    assert_int_equal(rrto_rehearsal_create(1 << 20, fake_optable(), &run), RRTO_OK);
+    assert_int_equal(rrto_rehearsal_create(1, false, fake_optable(), &run), RRTO_INVALID);
+    assert_int_equal(rrto_rehearsal_create(1 << 20, false, fake_optable(), &run), RRTO_OK);
     struct op made = make(FAKE_SYNC, &(uint32_t){0}, 4), unknown = make(FAKE_N, NULL, 0);
     struct rrto_trace_op op = {.position = 7, .bytes = made.bytes, .n_bytes = (uint32_t)made.n};
     assert_int_equal(rrto_rehearsal_op(run, &op), RRTO_OK); /* a trace may begin anywhere */
@@ -149,6 +168,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_it_is_what_the_client_did),
         cmocka_unit_test(test_sequences_and_frames),
+        cmocka_unit_test(test_baseline),
         cmocka_unit_test(test_what_is_no_trace),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
