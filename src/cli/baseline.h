@@ -10,9 +10,9 @@
 
 struct rrto_baseline; /* opaque */
 
-struct rrto_baseline *rrto_baseline_create(void);                                  /* NULL: memory is short */
-struct rrto_baseline *rrto_baseline_destroy(struct rrto_baseline *baseline);       /* accepts NULL, returns NULL */
-uint64_t rrto_baseline_expected(const struct rrto_baseline *baseline);             /* position, or UINT64_MAX */
-uint64_t rrto_baseline_push(struct rrto_baseline *baseline, uint64_t token);       /* position, or UINT64_MAX */
+struct rrto_baseline *rrto_baseline_create(void);                            /* NULL: memory is short */
+struct rrto_baseline *rrto_baseline_destroy(struct rrto_baseline *baseline); /* accepts NULL, returns NULL */
+uint64_t rrto_baseline_expected(const struct rrto_baseline *baseline);       /* position, or UINT64_MAX */
+uint64_t rrto_baseline_push(struct rrto_baseline *baseline, uint64_t token); /* position, or UINT64_MAX */
 
 #endif

@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* rrto dump: prints a trace of the op stream, one op a line. */
-#include "base/map.h"
 #include "base/status.h"
 #include "cli/cli.h"
+#include "cli/kernels.h"
 #include "gen/ops.h"
 #include "replay/log.h"
 #include "replay/trace.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { HISTORY_BYTES = 256 << 20, SHOWN_BYTES = 32 }; /* of a run of changed bytes */
@@ -43,7 +41,7 @@ struct dump {
     /* while reading */
     struct rrto_log history; /* what patched ops are compared with */
     uint64_t first_position, first_ns;
-    struct rrto_map names; /* function -> char *, of the kernels */
+    struct rrto_kernels kernel_names;
     struct counts counts[UINT16_MAX + 1];
 };
 
@@ -91,46 +89,11 @@ static const uint8_t *source_of(const struct dump *dump, const struct rrto_trace
     return source && n == op->n_bytes ? source : NULL;
 }
 
-static void remember_kernel(struct dump *dump, const struct rrto_trace_op *op)
-{
-    struct rrto_args_function_get args;
-    struct rrto_dec dec;
-    uint64_t old;
-    if (op_number(op) != RRTO_OP_function_get)
-        return;
-    rrto_dec_init(&dec, op->bytes, op->n_bytes);
-    char *name = rrto_unpack_function_get(&dec, &args) ? strndup((const char *)args.name, args.n_name) : NULL;
-    if (!name)
-        return;
-    if (rrto_map_remove(&dump->names, args.function, &old))
-        free((void *)(uintptr_t)old);
-    if (!rrto_map_put(&dump->names, args.function, (uint64_t)(uintptr_t)name))
-        free(name);
-}
-
-static void forget_kernels(struct dump *dump)
-{
-    size_t cursor = 0;
-    uint64_t function, name;
-    while (rrto_map_next(&dump->names, &cursor, &function, &name))
-        free((void *)(uintptr_t)name);
-    rrto_map_fini(&dump->names);
-}
-
 static void print_kernel(const struct dump *dump, const struct rrto_trace_op *op)
 {
-    struct rrto_args_launch args;
-    struct rrto_dec dec;
-    uint64_t name;
-    if (op_number(op) != RRTO_OP_launch)
-        return;
-    rrto_dec_init(&dec, op->bytes, op->n_bytes);
-    if (!rrto_unpack_launch(&dec, &args) || !rrto_map_get(&dump->names, args.function, &name))
-        return;
-    fputs("             kernel ", stdout);
-    for (const char *at = (const char *)(uintptr_t)name; *at; at++)
-        putchar(isprint((unsigned char)*at) ? *at : '?');
-    putchar('\n');
+    const char *name = rrto_kernels_of(&dump->kernel_names, op->bytes, op->n_bytes, NULL);
+    if (name)
+        printf("             kernel %s\n", name);
 }
 
 static void print_bytes(const uint8_t *bytes, size_t n)
@@ -212,7 +175,7 @@ static int read_ops(struct dump *dump)
             dump->first_ns = op.time_ns;
             dump->first_position = op.position;
         }
-        remember_kernel(dump, &op);
+        rrto_kernels_note(&dump->kernel_names, op.bytes, op.n_bytes);
         if (wanted(dump, &op) && dump->only_counts)
             count(dump, &op);
         else if (wanted(dump, &op))
@@ -298,12 +261,12 @@ int rrto_cli_dump(int argc, char **argv)
     if (argc - optind != 1)
         return rrto_cli_say(RRTO_CLI_WRONG_USE, "dump needs one file; see rrto dump --help");
     dump.path = argv[optind];
-    rrto_map_init(&dump.names);
+    rrto_kernels_init(&dump.kernel_names);
     int status = rrto_log_init(&dump.history, HISTORY_BYTES);
     if (status != RRTO_OK)
         return rrto_cli_say(RRTO_CLI_FAILED, "dump: %s", rrto_status_text(status));
     status = read_ops(&dump);
-    forget_kernels(&dump);
+    rrto_kernels_fini(&dump.kernel_names);
     rrto_log_fini(&dump.history);
     return status;
 }

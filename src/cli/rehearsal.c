@@ -81,10 +81,11 @@ static struct step predictor_op(struct predictor *predictor, const struct rrto_o
 /* --- the run ---------------------------------------------------------------------------------------------------------
  */
 
-/* An op that is kept, for the passes that are timed. */
+/* An op that is kept: for the passes that are timed, and for who asks what became of it. */
 struct kept {
     uint64_t at; /* in bytes */
-    uint32_t n;
+    uint32_t n, changed;
+    bool jump, literal;
     uint8_t lane, flags;
     bool begins; /* an inference, so that the search is told */
     bool result;
@@ -169,7 +170,7 @@ static int close_inference(struct rrto_rehearsal_run *run, uint64_t sequence)
         run->n_room = n_room;
     }
     struct rrto_rehearsal_inference *inference = &result->inferences[result->n_inferences++];
-    *inference = (struct rrto_rehearsal_inference){run->at_result, sequence};
+    *inference = (struct rrto_rehearsal_inference){run->at_result, run->base.ops, sequence};
     add(&inference->sums, &run->base, true);
     run->base = run->at_result;
     return RRTO_OK;
@@ -254,6 +255,9 @@ int rrto_rehearsal_op(struct rrto_rehearsal_run *run, const struct rrto_trace_op
         rrto_counters_result(run->counters, NOW_NS);
         run->at_result = run->result.all;
     }
+    kept.changed = (uint32_t)step.changed;
+    kept.jump = step.jump;
+    kept.literal = step.how == RRTO_RECORD_AS_LITERAL;
     keep(run, op, &kept);
     return run->predictor.encoder.out.failed ? RRTO_NO_MEMORY : RRTO_OK;
 }
@@ -281,6 +285,16 @@ void rrto_rehearsal_join(struct rrto_rehearsal_run *run, uint64_t frame_bytes)
         }
     }
     result->n_inferences = n;
+}
+
+bool rrto_rehearsal_step(const struct rrto_rehearsal_run *run, uint64_t place, struct rrto_rehearsal_step *ret_step)
+{
+    if (place >= run->n_kept)
+        return false;
+    const struct kept *kept = &run->kept[place];
+    *ret_step =
+        (struct rrto_rehearsal_step){run->bytes.data + kept->at, kept->n, kept->changed, kept->jump, kept->literal};
+    return true;
 }
 
 /* --- what it costs ---------------------------------------------------------------------------------------------------

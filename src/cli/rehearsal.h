@@ -25,6 +25,7 @@ struct rrto_rehearsal_sums {
 
 struct rrto_rehearsal_inference {
     struct rrto_rehearsal_sums sums;
+    uint64_t first_op; /* its place in the trace, from 0 */
     uint64_t sequence; /* id of its row in `sequences`; 0: the trace ends with it, or it is several in one */
 };
 
@@ -58,6 +59,14 @@ int rrto_rehearsal_op(struct rrto_rehearsal_run *run, const struct rrto_trace_op
 const struct rrto_rehearsal *rrto_rehearsal_end(struct rrto_rehearsal_run *run);
 /* Afterwards: joins inferences into frames, each of which begins with one that has at least so many bytes of input. */
 void rrto_rehearsal_join(struct rrto_rehearsal_run *run, uint64_t frame_bytes);
+/* What became of the op at a place in the trace, from 0. The op is lent for the run's life. False: it is not kept (of a
+ * very long trace only the first million or 256 MiB of ops are). */
+struct rrto_rehearsal_step {
+    const uint8_t *op;
+    uint32_t n_bytes, changed;
+    bool jump, literal;
+};
+bool rrto_rehearsal_step(const struct rrto_rehearsal_run *run, uint64_t place, struct rrto_rehearsal_step *ret_step);
 /* Times search and encoder over the ops of the run, again, for about duration_ms. RRTO_NO_MEMORY. */
 int rrto_rehearsal_time(const struct rrto_rehearsal_run *run, uint64_t duration_ms,
                         struct rrto_rehearsal_cost *ret_cost);

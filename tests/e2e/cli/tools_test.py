@@ -108,6 +108,15 @@ class Tools(unittest.TestCase):
         one = rrto("search", "--json", "--frame", "1000000000000", self.trace)  # no input is as large: all is one frame
         self.assertEqual(len(json.loads(one.stdout)["inferences"]), min(1, content["inferences"]))
 
+    def test_search_says_where(self):
+        shown = rrto("search", "--where", "--from", "1", self.trace)
+        self.assertEqual((shown.returncode, shown.stderr), (0, ""))
+        rows = [line.split() for line in shown.stdout.split("  op\n")[1].splitlines()]
+        (inference,) = json.loads(rrto("search", "--json", self.trace).stdout)["inferences"]
+        for column, key in ((1, "jumps"), (2, "literals"), (3, "changed_bytes")):
+            self.assertEqual(sum(float(row[column]) for row in rows), inference[key], (key, rows))
+        self.assertIn(["launch", "of", "vector_add"], [row[4:] for row in rows])
+
     def test_search_on_what_is_no_whole_trace(self):
         with open(self.trace, "rb") as file:
             whole = file.read()
