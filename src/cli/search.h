@@ -25,8 +25,8 @@ uint64_t rrto_search_settled(const struct rrto_rehearsal *result, bool no_jumps)
 /* The sequences' rows that are in use, those that save most first; `out` has room for RRTO_SEQ_SEQUENCES. */
 unsigned rrto_search_sequences(const struct rrto_rehearsal *result, const struct rrto_seq_sequence **out);
 
-void rrto_search_print(const struct search *search);      /* for people */
-bool rrto_search_put_json(const struct search *search);   /* false: it could not be written */
+void rrto_search_print(const struct search *search);       /* for people */
+bool rrto_search_put_json(const struct search *search);    /* false: it could not be written */
 bool rrto_search_print_where(const struct search *search); /* false: memory is short */
 
 #endif

@@ -69,4 +69,3 @@ bool rrto_search_put_json(const struct search *search)
     rrto_json_close(&json, '}');
     return rrto_json_finish(&json);
 }
-

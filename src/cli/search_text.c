@@ -61,7 +61,8 @@ static void print_summary(const struct search *search)
     if (result->n_inferences > 1)
         printf("\nsecond inference: %lu jumps, %lu literal ops\n", (unsigned long)result->inferences[1].sums.jumps,
                (unsigned long)result->inferences[1].sums.literals);
-    uint64_t n = rrto_search_sum(result, search->from, &sums), quiet = rrto_search_settled(result, false), exact = rrto_search_settled(result, true);
+    uint64_t n = rrto_search_sum(result, search->from, &sums), quiet = rrto_search_settled(result, false),
+             exact = rrto_search_settled(result, true);
     double each = n ? (double)n : 1;
     if (n)
         printf("from %lu on (%lu inferences): %.2f %% of the ops predicted; each on average %.2f jumps, %.2f literal "
@@ -115,4 +116,3 @@ void rrto_search_print(const struct search *search)
            (double)search->cost.ps_per_op / 1e3, (unsigned long)search->cost.passes, (unsigned long)search->cost.ops,
            (double)search->cost.first_ps_per_op / 1e3, (double)search->cost.resident_bytes / 1048576);
 }
-

@@ -73,8 +73,8 @@ static void print(const struct search *search, struct table *table, uint64_t n)
     double each = n ? (double)n : 1;
     if (table->n)
         qsort(table->rows, table->n, sizeof *table->rows, by_cost);
-    printf("\nwhere, from inference %lu on, each on average:\n%9s %9s %9s %9s  op\n", (unsigned long)search->from, "ops",
-           "jumps", "literal", "changed");
+    printf("\nwhere, from inference %lu on, each on average:\n%9s %9s %9s %9s  op\n", (unsigned long)search->from,
+           "ops", "jumps", "literal", "changed");
     for (const struct row *row = table->rows; row < table->rows + table->n; row++) {
         if (row->jumps + row->literals + row->changed == 0)
             break;

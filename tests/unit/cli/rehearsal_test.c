@@ -163,6 +163,45 @@ static void test_what_is_no_trace(void **state)
     rrto_rehearsal_destroy(run);
 }
 
+/* Ops of any bytes, of the real vocabulary: a file may hold anything. */
+static void test_any_bytes(void **state)
+{
+    (void)state;
+    struct rrto_rehearsal_run *run = NULL;
+    assert_int_equal(rrto_rehearsal_create(1 << 16, false, rrto_optable_generated(), &run), RRTO_OK);
+    uint64_t random = 1, position = 0, refused = 0;
+    for (unsigned i = 0; i < 20000; i++) {
+        _Alignas(8) uint8_t bytes[96];
+        for (size_t b = 0; b < sizeof bytes; b += 8) {
+            random = random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+            uint64_t word = random >> (random >> 60); /* small numbers, too */
+            memcpy(bytes + b, &word, 8);
+        }
+        uint16_t number = (uint16_t)(random >> 20 & 511);
+        memcpy(bytes, &number, sizeof number);
+        uint8_t *exact = malloc(96); /* so that a sanitizer sees what is read behind it */
+        uint32_t n = (uint32_t)(random >> 40) % 97;
+        assert_non_null(exact);
+        exact = realloc(exact, n ? n : 1);
+        assert_non_null(exact);
+        memcpy(exact, bytes, n);
+        struct rrto_trace_op op = {.position = position,
+                                   .lane = (uint32_t)(random >> 33 & 63),
+                                   .wait = random >> 50 & 1,
+                                   .bytes = exact,
+                                   .n_bytes = n};
+        int status = rrto_rehearsal_op(run, &op);
+        assert_true(status == RRTO_OK || status == RRTO_UNSUPPORTED);
+        position += status == RRTO_OK;
+        refused += status != RRTO_OK;
+        free(exact);
+    }
+    const struct rrto_rehearsal *result = rrto_rehearsal_end(run);
+    assert_int_equal(result->all.ops, position);
+    assert_true(position > 1000 && refused > 1000 && result->n_inferences > 10 && result->n_lanes == 64);
+    rrto_rehearsal_destroy(run);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -170,6 +209,7 @@ int main(void)
         cmocka_unit_test(test_sequences_and_frames),
         cmocka_unit_test(test_baseline),
         cmocka_unit_test(test_what_is_no_trace),
+        cmocka_unit_test(test_any_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
