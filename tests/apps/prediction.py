@@ -53,6 +53,8 @@ PROGRAMS = {
         static("swin_t", ("8-9", "0"), 1016),
         static("unet"),
         static("resnet18_fp16"),
+        static("lstm"),
+        static("graph"),
         static("image_app", ("5-6", "0"), 58),
         static("image_app_held"),
         static("gpt", ("4-9", "0"), 4241, limit=20 * 150, frames=8, frame_bytes=128),
