@@ -180,7 +180,7 @@ static int read_ops(struct dump *dump)
             count(dump, &op);
         else if (wanted(dump, &op))
             print_op(dump, &op);
-        rrto_log_append(&dump->history, op.bytes, op.n_bytes);
+        rrto_log_append(&dump->history, op.bytes, op.n_bytes, NULL, 0);
     }
     rrto_trace_reader_close(reader);
     if (dump->only_counts)

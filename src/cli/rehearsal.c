@@ -48,7 +48,7 @@ static int predictor_init(struct predictor *predictor, uint64_t log_bytes, bool 
 {
     predictor->seq = NULL;
     predictor->baseline = NULL;
-    int status = rrto_record_encoder_init(&predictor->encoder, log_bytes, RRTO_SLOTS_ALL);
+    int status = rrto_record_encoder_init(&predictor->encoder, log_bytes, baseline ? 0 : RRTO_SLOTS_ALL);
     if (status == RRTO_OK && !(predictor->seq = rrto_seq_create(predictor->encoder.log.max_ops)))
         status = RRTO_NO_MEMORY;
     if (status == RRTO_OK && baseline && !(predictor->baseline = rrto_baseline_create()))

@@ -20,8 +20,8 @@ struct lane {
 };
 
 struct reference {
-    uint64_t max_ops, capacity, head, start; /* start: of the present inference */
-    struct op *ops;                          /* all that there ever were */
+    uint64_t max_ops, capacity, head;
+    struct op *ops; /* all that there ever were */
     struct lane lanes[RRTO_SEQ_LANES];
 };
 
@@ -56,9 +56,9 @@ uint64_t reference_expected(const struct reference *reference, unsigned lane)
     return reference->lanes[lane].expected;
 }
 
-void reference_boundary(struct reference *reference)
+void reference_insist(struct reference *reference, unsigned lane, uint64_t source)
 {
-    reference->start = reference->head;
+    reference->lanes[lane].expected = reference->ops[source].next;
 }
 
 /* --- what the rule is told with --- */
@@ -126,11 +126,8 @@ static uint64_t ahead(const struct present *present, uint64_t position)
 static uint64_t find(const struct present *present, struct lane *lane)
 {
     uint64_t head = present->reference->head, found;
-    /* follow; between two inferences rather the latest past, if it agrees in 16 tokens */
-    if (agrees(present, lane->expected)) {
-        found = head == present->reference->start ? latest(present, 16) : NONE;
-        return found != NONE && found > lane->expected ? found : lane->expected;
-    }
+    if (agrees(present, lane->expected))
+        return lane->expected; /* follow */
     /* jump: a long context */
     for (unsigned k = 16; k >= 4; k /= 2)
         if ((found = latest(present, k)) != NONE)

@@ -17,6 +17,6 @@ struct reference *reference_destroy(struct reference *reference); /* accepts NUL
 uint64_t reference_push(struct reference *reference, unsigned lane, uint64_t token, uint64_t oldest);
 uint64_t reference_expected(const struct reference *reference, unsigned lane);
 void reference_reset_lane(struct reference *reference, unsigned lane);
-void reference_boundary(struct reference *reference);
+void reference_insist(struct reference *reference, unsigned lane, uint64_t source);
 
 #endif

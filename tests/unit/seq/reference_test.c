@@ -73,8 +73,8 @@ static uint64_t next_token(struct stream *stream)
 /* --- one round --- */
 
 struct round {
-    unsigned n_lanes, stay;           /* how many ops a lane has in a row, about */
-    unsigned boundary, reset, forget; /* one op in so many, 0: never */
+    unsigned n_lanes, stay;                   /* how many ops a lane has in a row, about */
+    unsigned boundary, reset, forget, insist; /* one op in so many, 0: never */
     uint64_t max_ops;
     struct stream streams[MAX_LANES];
 };
@@ -88,6 +88,7 @@ static void make_round(struct round *round, unsigned number)
                             .boundary = below(2) ? 10 + below(100) : 0,
                             .reset = below(4) ? 0 : 50 + below(100),
                             .forget = below(3) ? 0 : 1 + below(30),
+                            .insist = below(3) ? 0 : 1 + below(10),
                             .max_ops = MAX_OPS};
     for (unsigned i = 0; i < round->n_lanes; i++)
         open_stream(&round->streams[i]);
@@ -106,7 +107,6 @@ static void play(struct round *round, unsigned number, unsigned n_ops)
         if (round->boundary && below(round->boundary) == 0) {
             rrto_seq_result(seq);
             (void)rrto_seq_boundary(seq);
-            reference_boundary(reference);
         }
         if (round->reset && below(round->reset) == 0) {
             rrto_seq_reset_lane(seq, lane);
@@ -114,13 +114,19 @@ static void play(struct round *round, unsigned number, unsigned n_ops)
         }
         if (round->forget && below(round->forget) == 0)
             oldest += below((unsigned)(i - oldest) / 2 + 1);
-        uint64_t token = next_token(&round->streams[lane]);
+        uint64_t expected = rrto_seq_expected(seq, lane), token = next_token(&round->streams[lane]);
         uint64_t want = reference_push(reference, lane, token, oldest);
         uint64_t got = rrto_seq_push(seq, lane, token, oldest);
         uint64_t want_next = reference_expected(reference, lane), got_next = rrto_seq_expected(seq, lane);
         if (got != want || got_next != want_next)
             fail_msg("round %u, op %u: found %lld instead of %lld, expects %lld instead of %lld", number, i,
                      (long long)got, (long long)want, (long long)got_next, (long long)want_next);
+        if (round->insist && got != expected && expected != RRTO_SEQ_NONE && expected >= oldest &&
+            below(round->insist) == 0) {
+            rrto_seq_insist(seq, lane, expected);
+            reference_insist(reference, lane, expected);
+            assert_int_equal(rrto_seq_expected(seq, lane), reference_expected(reference, lane));
+        }
     }
     reference_destroy(reference);
     rrto_seq_destroy(seq);
