@@ -20,7 +20,17 @@ static int run_vector_add(const struct kernel_body *body, const struct kernel_la
     return 0;
 }
 
+/* copy_block(to, block by value): what arrived of the block, a byte for each thread */
+static int run_copy_block(const struct kernel_body *body, const struct kernel_launch *launch)
+{
+    (void)body;
+    size_t threads = (size_t)launch->grid[0] * launch->block[0], n = launch->image->sizes[1];
+    memcpy(param_pointer(launch, 0), launch->params + launch->image->offsets[1], threads < n ? threads : n);
+    return 0;
+}
+
 const struct family families_examples[] = {
     {.name = "vector_add", .bind = bind_plain, .run = run_vector_add, .n_params = 4},
+    {.name = "copy_block", .bind = bind_plain, .run = run_copy_block, .n_params = 2},
     {0},
 };
