@@ -67,7 +67,8 @@ struct rrto_worker {
     void *barrier_stream;
     struct {
         uint64_t address, n_bytes;
-    } symbols[RRTO_WORKER_MAX_SYMBOLS];
+        uint32_t module;
+    } symbols[RRTO_WORKER_MAX_SYMBOLS]; /* of the modules that are loaded */
     uint32_t n_symbols;
     struct rrto_retired *retired, **last_retired, *free_retired;
 

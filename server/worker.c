@@ -55,6 +55,12 @@ void *rrto_objects_remove(struct rrto_worker *worker, enum rrto_kind kind, uint3
         if (worker->streams[i].id == id)
             worker->streams[i] = worker->streams[--worker->n_streams];
     }
+    for (uint32_t i = 0; kind == RRTO_KIND_module && i < worker->n_symbols;) {
+        if (worker->symbols[i].module == id)
+            worker->symbols[i] = worker->symbols[--worker->n_symbols];
+        else
+            i++;
+    }
     return object;
 }
 
@@ -78,6 +84,20 @@ bool rrto_worker_address_ok(const struct rrto_worker *worker, uint64_t address, 
             return true;
     }
     return false;
+}
+
+int32_t rrto_worker_add_symbol(struct rrto_worker *worker, uint32_t module, uint64_t address, uint64_t n_bytes)
+{
+    uint32_t i = 0;
+    while (i < worker->n_symbols && (worker->symbols[i].module != module || worker->symbols[i].address != address))
+        i++;
+    if (i == RRTO_WORKER_MAX_SYMBOLS)
+        return RRTO_TOO_LARGE;
+    worker->symbols[i].module = module;
+    worker->symbols[i].address = address;
+    worker->symbols[i].n_bytes = n_bytes;
+    worker->n_symbols += i == worker->n_symbols;
+    return RRTO_OK;
 }
 
 const struct rrto_vendor *rrto_worker_vendor(const struct rrto_worker *worker)

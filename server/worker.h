@@ -49,6 +49,8 @@ void *rrto_objects_remove(struct rrto_worker *worker, enum rrto_kind kind, uint3
 
 /* Whether [address, address + n) lies in the arena or in a symbol that the client was told of; NULL is not checked. */
 bool rrto_worker_address_ok(const struct rrto_worker *worker, uint64_t address, uint64_t n);
+/* The client is told of a symbol of a module, whose unloading takes it back. RRTO_TOO_LARGE: there are too many. */
+int32_t rrto_worker_add_symbol(struct rrto_worker *worker, uint32_t module, uint64_t address, uint64_t n_bytes);
 
 /* The loaded vendor functions (generated struct, vendor.h). A missing one is NULL. */
 struct rrto_vendor;

@@ -70,10 +70,9 @@ int32_t rrto_server_symbol_get(struct rrto_exec *exec, const struct rrto_args_sy
     int32_t error = find_symbol(worker, args->module, args->name, args->n_name, &address, &n);
     if (error)
         return error;
-    if (worker->n_symbols == RRTO_WORKER_MAX_SYMBOLS)
-        return RRTO_TOO_LARGE;
-    worker->symbols[worker->n_symbols].address = address;
-    worker->symbols[worker->n_symbols++].n_bytes = n;
+    error = rrto_worker_add_symbol(worker, args->module, address, n);
+    if (error)
+        return error;
     struct rrto_reply_symbol_get reply = {.address = address, .n_bytes_symbol = n};
     rrto_pack_reply_symbol_get(&exec->reply, &reply);
     return 0;

@@ -12,7 +12,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-enum { SMALL_ALIGNMENT = 512, PAGE_SHIFT = 21, LARGE_FROM = 1 << 20, MAX_SYMBOLS = 4096 };
+enum { SMALL_ALIGNMENT = 512, PAGE_SHIFT = 21, LARGE_FROM = 1 << 20 };
 #define PAGE_BYTES ((uint64_t)1 << PAGE_SHIFT)
 
 static struct {
@@ -21,10 +21,6 @@ static struct {
     uint64_t total, used;            /* of the server's memory */
     struct rrto_range *small, *large;
     uint16_t *page_users; /* live small blocks that touch a page of the lower part */
-    struct {
-        uint64_t address, n_bytes;
-    } * symbols;
-    size_t n_symbols;
 } arena = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static int32_t open_arena(void)
@@ -191,35 +187,4 @@ int32_t rrto_arena_info(uint64_t *ret_free, uint64_t *ret_total)
     *ret_total = arena.total;
     pthread_mutex_unlock(&arena.lock);
     return RRTO_CUDA_SUCCESS;
-}
-
-void rrto_arena_add_symbol(uint64_t address, uint64_t n_bytes)
-{
-    pthread_mutex_lock(&arena.lock);
-    size_t i = 0;
-    while (i < arena.n_symbols && arena.symbols[i].address != address)
-        i++;
-    if (i == arena.n_symbols && i < MAX_SYMBOLS) {
-        void *grown = realloc(arena.symbols, (i + 1) * sizeof *arena.symbols);
-        if (grown) {
-            arena.symbols = grown;
-            arena.symbols[i].address = address;
-            arena.n_symbols++;
-        }
-    }
-    if (i < arena.n_symbols)
-        arena.symbols[i].n_bytes = n_bytes;
-    pthread_mutex_unlock(&arena.lock);
-}
-
-bool rrto_arena_symbol(uint64_t address, uint64_t n_bytes)
-{
-    bool found = false;
-    pthread_mutex_lock(&arena.lock);
-    for (size_t i = 0; i < arena.n_symbols && !found; i++) {
-        uint64_t offset = address - arena.symbols[i].address;
-        found = offset < arena.symbols[i].n_bytes && n_bytes <= arena.symbols[i].n_bytes - offset;
-    }
-    pthread_mutex_unlock(&arena.lock);
-    return found;
 }

@@ -23,8 +23,4 @@ bool rrto_arena_contains(uint64_t address);
 /* Bytes that are free and in all, as cudaMemGetInfo tells them. Connects; returns a CUDA error. */
 int32_t rrto_arena_info(uint64_t *ret_free, uint64_t *ret_total);
 
-/* Device addresses outside the arena that the server told us of: variables of modules. */
-void rrto_arena_add_symbol(uint64_t address, uint64_t n_bytes);
-bool rrto_arena_symbol(uint64_t address, uint64_t n_bytes);
-
 #endif

@@ -6,6 +6,7 @@
 #include "cuda/host.h"
 #include "cuda/memory.h"
 #include "cuda/stream.h"
+#include "cuda/symbol.h"
 #include "gen/client_bodies.h"
 
 #include <string.h>
@@ -298,6 +299,11 @@ static struct pointer_facts look_at(CUdeviceptr address)
         facts.host = true;
         facts.base = range.base;
         facts.n_bytes = range.n_bytes;
+    } else {
+        struct rrto_symbol symbol;
+        facts.device = rrto_symbol_find(address, 1, &symbol);
+        facts.base = facts.device ? symbol.address : 0;
+        facts.n_bytes = facts.device ? symbol.n_bytes : 0;
     }
     return facts;
 }

@@ -7,6 +7,7 @@
 #include "cuda/error.h"
 #include "cuda/host.h"
 #include "cuda/stream.h"
+#include "cuda/symbol.h"
 #include "gen/issue_ops.h"
 #include "replay/issue.h"
 
@@ -25,16 +26,15 @@ static bool span_of(uint64_t pitch, uint64_t width, uint64_t height, uint64_t *r
     return !__builtin_mul_overflow(pitch, height - 1, &rows) && !__builtin_add_overflow(rows, width, ret_n);
 }
 
-/* Where an address lies. Module variables are known by their range; the caller's word counts for them only when it says
- * "device", because they are the server's addresses and may equal some address of this process. */
-static bool is_device(uint64_t address, uint64_t n, bool said_device)
+bool rrto_memory_is_device(uint64_t address, uint64_t n, bool said_device)
 {
-    return rrto_arena_contains(address) || (said_device && rrto_arena_symbol(address, n));
+    return rrto_arena_contains(address) ||
+           (said_device ? rrto_symbol_find(address, n, NULL) : rrto_symbol_ours(address));
 }
 
 static bool device_ok(uint64_t address, uint64_t n)
 {
-    return rrto_arena_contains(address) ? rrto_arena_live(address, n) : rrto_arena_symbol(address, n);
+    return rrto_arena_contains(address) ? rrto_arena_live(address, n) : rrto_symbol_find(address, n, NULL);
 }
 
 static int32_t h2d_row(uint64_t dst, uint64_t src, uint64_t n, uint32_t stream)
@@ -177,8 +177,8 @@ int32_t rrto_memory_copy(const struct rrto_copy *request)
         !span_of(copy.src_pitch, copy.width, copy.height, &n_src))
         return RRTO_CUDA_INVALID_VALUE;
 
-    bool to_device = is_device(copy.dst, n_dst, copy.kind == RRTO_COPY_H2D || copy.kind == RRTO_COPY_D2D);
-    bool from_device = is_device(copy.src, n_src, copy.kind == RRTO_COPY_D2H || copy.kind == RRTO_COPY_D2D);
+    bool to_device = rrto_memory_is_device(copy.dst, n_dst, copy.kind == RRTO_COPY_H2D || copy.kind == RRTO_COPY_D2D);
+    bool from_device = rrto_memory_is_device(copy.src, n_src, copy.kind == RRTO_COPY_D2H || copy.kind == RRTO_COPY_D2D);
     /* With unified addresses CUDA goes by the addresses too; but a host address where the caller promised a device one
      * is an error. */
     bool wants_to = copy.kind == RRTO_COPY_H2D || copy.kind == RRTO_COPY_D2D;

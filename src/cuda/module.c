@@ -5,10 +5,10 @@
 #include "cuda/module.h"
 
 #include "base/log.h"
-#include "cuda/arena.h"
 #include "cuda/device.h"
 #include "cuda/error.h"
 #include "cuda/object.h"
+#include "cuda/symbol.h"
 #include "gen/issue_ops.h"
 #include "replay/issue.h"
 
@@ -128,6 +128,7 @@ int32_t rrto_module_unload(struct rrto_module *module)
     /* A forked child that exits unregisters its parent's modules: it has no session to say so to. */
     if (module->tried && module->status == RRTO_CUDA_SUCCESS && rrto_session_open()) {
         struct rrto_args_module_unload args = {.module = module->id};
+        rrto_symbol_drop(module->id);
         result = rrto_cuda_issued(rrto_issue_module_unload(&args, NULL));
     }
     for (struct rrto_function *function = module->functions, *next; function; function = next) {
@@ -293,7 +294,7 @@ int32_t rrto_module_symbol(struct rrto_module *module, const char *name, uint64_
         } else {
             *ret_address = fields.address;
             *ret_n_bytes = fields.n_bytes_symbol;
-            rrto_arena_add_symbol(fields.address, fields.n_bytes_symbol);
+            rrto_symbol_add(module->id, fields.address, fields.n_bytes_symbol);
         }
     }
     rrto_buf_fini(&reply);

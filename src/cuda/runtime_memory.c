@@ -9,6 +9,7 @@
 #include "cuda/pool.h"
 #include "cuda/register.h"
 #include "cuda/stream.h"
+#include "cuda/symbol.h"
 #include "gen/client_bodies.h"
 #include "gen/issue_ops.h"
 #include "replay/issue.h"
@@ -168,7 +169,7 @@ cudaError_t rrto_client_cudaPointerGetAttributes(cudaPointerAttributes *attribut
         attributes->type = cudaMemoryTypeHost;
         attributes->hostPointer = (void *)(uintptr_t)pointer;
         return cudaSuccess;
-    } else if (rrto_arena_symbol((uintptr_t)pointer, 1)) {
+    } else if (rrto_symbol_find((uintptr_t)pointer, 1, NULL)) {
         attributes->type = cudaMemoryTypeDevice;
         attributes->devicePointer = (void *)(uintptr_t)pointer;
         return cudaSuccess;
@@ -293,7 +294,7 @@ static cudaError_t to_symbol(const void *symbol, const void *src, size_t n, size
         return (cudaError_t)result;
     if (!rrto_stream_id(stream, &id))
         return cudaErrorInvalidResourceHandle;
-    bool from_device = rrto_arena_contains((uintptr_t)src);
+    bool from_device = rrto_memory_is_device((uintptr_t)src, n, false);
     if (kind != cudaMemcpyHostToDevice && kind != cudaMemcpyDeviceToDevice && kind != cudaMemcpyDefault)
         return cudaErrorInvalidMemcpyDirection;
     if (!from_device && kind != cudaMemcpyDeviceToDevice)
@@ -315,7 +316,7 @@ static cudaError_t from_symbol(void *dst, const void *symbol, size_t n, size_t o
     if (result)
         return (cudaError_t)result;
     if (kind == cudaMemcpyDefault)
-        kind = rrto_arena_contains((uintptr_t)dst) ? cudaMemcpyDeviceToDevice : cudaMemcpyDeviceToHost;
+        kind = rrto_memory_is_device((uintptr_t)dst, n, false) ? cudaMemcpyDeviceToDevice : cudaMemcpyDeviceToHost;
     if (kind != cudaMemcpyDeviceToHost && kind != cudaMemcpyDeviceToDevice)
         return cudaErrorInvalidMemcpyDirection;
     return (cudaError_t)rrto_memory_copy_linear((uintptr_t)dst, address + offset, n, (enum rrto_copy_kind)kind, stream,

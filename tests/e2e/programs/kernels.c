@@ -3,9 +3,10 @@
 #include "program.h"
 #include "vector_add.h"
 
-const char vector_add_stub, nobody_stub;
+const char vector_add_stub, nobody_stub, table_shadow;
 
-const char kernels_ptx[] = VECTOR_ADD_PTX ".visible .entry kernel_that_nobody_has(.param .u32 n)\n{\n    ret;\n}\n";
+const char kernels_ptx[] = VECTOR_ADD_PTX ".visible .entry kernel_that_nobody_has(.param .u32 n)\n{\n    ret;\n}\n"
+                                          ".visible .global .align 4 .b32 table[64] = {7, 8, 9};\n";
 
 struct wrapper {
     unsigned magic, version;
@@ -51,6 +52,8 @@ void register_kernels(void)
     __cudaRegisterFunction(module_handle, &vector_add_stub, NULL, "vector_add", -1, NULL, NULL, NULL, NULL, NULL);
     __cudaRegisterFunction(module_handle, &nobody_stub, NULL, "kernel_that_nobody_has", -1, NULL, NULL, NULL, NULL,
                            NULL);
+    __cudaRegisterVar(module_handle, (char *)(uintptr_t)&table_shadow, (char *)(uintptr_t) "table", "table", 0,
+                      64 * sizeof(int), 0, 0);
     __cudaRegisterFatBinaryEnd(module_handle);
 }
 
