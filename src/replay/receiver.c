@@ -217,9 +217,11 @@ static int receive_reply(struct rrto_receiver *receiver, const struct rrto_chunk
             at = &waiter->next;
             continue;
         }
-        *at = waiter->next;
-        if (waiter->hash && waiter->hash != head.audit_hash)
+        if (waiter->hash && waiter->hash != head.audit_hash) { /* it waits on, until the session is lost */
             status = RRTO_MISMATCH;
+            break;
+        }
+        *at = waiter->next;
         waiter->status = head.status;
         waiter->library = head.library;
         if (head.status == 0)
