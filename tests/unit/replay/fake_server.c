@@ -77,8 +77,11 @@ static void put(struct fake_server *server, uint8_t type, const void *head, size
 static void reply(struct fake_server *server, uint64_t position, int32_t status, const void *fields, size_t n)
 {
     uint8_t head[RRTO_REPLY_HEAD_BYTES];
-    struct rrto_reply_head values = {
-        .position = position, .audit_hash = server->hash, .status = status, .library = RRTO_WIRE_CUDA};
+    struct rrto_reply_head values = {.position = position,
+                                     .audit_hash = server->hash,
+                                     .status = status,
+                                     .library = RRTO_WIRE_CUDA,
+                                     .starved_us = __atomic_load_n(&server->starved_us, __ATOMIC_RELAXED)};
     rrto_reply_head_encode(head, &values);
     put(server, RRTO_CHUNK_REPLY, head, sizeof head, fields, n);
 }

@@ -41,6 +41,7 @@ struct fake_server {
     uint64_t close_at; /* close instead */
     int32_t checked_status;
     bool hold;           /* subscriptions are answered when fake_release is called only */
+    uint32_t starved_us; /* what replies say; an atomic, may change any time */
     uint32_t read_delay; /* do not read until fake_release: the client's way out fills up */
     /* results; the test looks after fake_stop */
     struct fake_received *ops;
