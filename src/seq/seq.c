@@ -49,12 +49,13 @@ struct rrto_seq {
     uint64_t mask, head;
     uint64_t power[N_CONTEXTS]; /* MULTIPLIER ** k */
     uint64_t *tokens;           /* by position */
+    uint64_t *aliases;          /* by position: the token of the op that it was first taken for, mostly its own */
     uint32_t *next;             /* by position: distance to the lane's next op, 0 = not known */
     struct rrto_context contexts[N_CONTEXTS];
     struct lane lanes[RRTO_SEQ_LANES];
 
-    uint64_t n_inferences;     /* ended */
-    uint64_t start, id_so_far; /* of the present inference */
+    uint64_t n_inferences;                /* ended */
+    uint64_t start, id_so_far, id_before; /* of the present inference; before its last op */
     struct inference inferences[N_INFERENCES];
     struct rrto_seq_sequence sequences[RRTO_SEQ_SEQUENCES];
     uint64_t deviations;
@@ -80,7 +81,7 @@ struct rrto_seq *rrto_seq_create(uint64_t max_ops)
     if (n_slots < RRTO_CONTEXT_WAYS)
         n_slots = RRTO_CONTEXT_WAYS;
     size_t n_bytes = (sizeof(struct rrto_seq) + 63) & ~(size_t)63;
-    size_t tokens_at = n_bytes, next_at = tokens_at + max_ops * 8,
+    size_t tokens_at = n_bytes, aliases_at = tokens_at + max_ops * 8, next_at = aliases_at + max_ops * 8,
            contexts_at = next_at + ((max_ops * 4 + 63) & ~(uint64_t)63);
     n_bytes = contexts_at + n_slots * 8 * N_CONTEXTS;
     uint8_t *at = mmap(NULL, n_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -90,6 +91,7 @@ struct rrto_seq *rrto_seq_create(uint64_t max_ops)
     seq->n_bytes = n_bytes;
     seq->mask = max_ops - 1;
     seq->tokens = (uint64_t *)(void *)(at + tokens_at);
+    seq->aliases = (uint64_t *)(void *)(at + aliases_at);
     seq->next = (uint32_t *)(void *)(at + next_at);
     for (unsigned c = 0; c < N_CONTEXTS; c++) {
         seq->contexts[c].slots = (uint64_t *)(void *)(at + contexts_at + c * n_slots * 8);
@@ -136,11 +138,17 @@ static uint64_t successor(const struct rrto_seq *seq, uint64_t position)
     return distance ? position + distance : RRTO_SEQ_NONE;
 }
 
+/* Whether the op there has this token, or was taken for one that has. */
+static bool is(const struct rrto_seq *seq, uint64_t position, uint64_t token)
+{
+    return seq->tokens[position & seq->mask] == token || seq->aliases[position & seq->mask] == token;
+}
+
 /* The first op from `from` on, along its lane, that has this token. */
 static uint64_t scan(const struct rrto_seq *seq, uint64_t from, uint64_t token, uint64_t oldest)
 {
     for (unsigned i = 0; i < RESUME_SCAN && kept(seq, from, oldest); i++) {
-        if (rrto_seq_token(seq, from) == token)
+        if (is(seq, from, token))
             return from;
         from = successor(seq, from);
     }
@@ -173,7 +181,7 @@ static uint64_t search(const struct rrto_seq *seq, struct lane *lane, const uint
                        uint64_t oldest)
 {
     for (unsigned c = 0; c < 3; c++)
-        if (kept(seq, found[c], oldest) && rrto_seq_token(seq, found[c]) == token)
+        if (kept(seq, found[c], oldest) && is(seq, found[c], token))
             return found[c];
     uint64_t source = scan(seq, lane->expected, token, oldest);
     if (source == RRTO_SEQ_NONE && seq->head <= lane->resume_until)
@@ -185,7 +193,7 @@ static uint64_t search(const struct rrto_seq *seq, struct lane *lane, const uint
         lane->resume_until = seq->head + RESUME_LIFE;
     }
     for (unsigned c = 3; c < N_CONTEXTS; c++)
-        if (kept(seq, found[c], oldest) && rrto_seq_token(seq, found[c]) == token)
+        if (kept(seq, found[c], oldest) && is(seq, found[c], token))
             return found[c];
     return RRTO_SEQ_NONE;
 }
@@ -223,19 +231,20 @@ uint64_t rrto_seq_push(struct rrto_seq *seq, unsigned lane_number, uint64_t toke
         found[c] = rrto_context_update(&seq->contexts[c], mix(lane->hash[c]), position);
     }
     uint64_t source = lane->expected;
-    bool matched = kept(seq, source, oldest) && rrto_seq_token(seq, source) == token;
+    bool matched = kept(seq, source, oldest) && is(seq, source, token);
     if (!matched)
         source = search(seq, lane, found, token, oldest);
     judge(seq, lane, source, matched);
 
     lane->tokens[lane->at % MAX_CONTEXT] = mixed;
     lane->at++;
-    seq->tokens[position & seq->mask] = token;
+    seq->tokens[position & seq->mask] = seq->aliases[position & seq->mask] = token;
     seq->next[position & seq->mask] = 0;
     if (lane->last != RRTO_SEQ_NONE && position - lane->last <= seq->mask)
         seq->next[lane->last & seq->mask] = (uint32_t)(position - lane->last);
     lane->last = position;
     lane->expected = source == RRTO_SEQ_NONE ? RRTO_SEQ_NONE : successor(seq, source);
+    seq->id_before = seq->id_so_far;
     seq->id_so_far = mix(seq->id_so_far ^ mixed) * MULTIPLIER;
     seq->head++;
     return source;
@@ -251,6 +260,16 @@ void rrto_seq_insist(struct rrto_seq *seq, unsigned lane_number, uint64_t source
     lane->matches = lane->before.matches + 1;
     lane->row = lane->before.row;
     lane->expected = successor(seq, source);
+    /* in the contexts of what follows, and for the inference's name, it is the same op */
+    uint64_t alias = seq->aliases[source & seq->mask], mixed = mix(alias);
+    uint64_t *last = &lane->tokens[(lane->at - 1) % MAX_CONTEXT];
+    for (unsigned c = 0; c < N_CONTEXTS; c++) {
+        lane->hash[c] += mixed - *last;
+        (void)rrto_context_update(&seq->contexts[c], mix(lane->hash[c]), lane->last);
+    }
+    *last = mixed;
+    seq->aliases[lane->last & seq->mask] = alias;
+    seq->id_so_far = mix(seq->id_before ^ mixed) * MULTIPLIER;
 }
 
 void rrto_seq_result(struct rrto_seq *seq)

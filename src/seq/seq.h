@@ -39,7 +39,8 @@ uint64_t rrto_seq_token(const struct rrto_seq *seq, uint64_t position);
  * probably repeats, not older than `oldest`, or RRTO_SEQ_NONE. */
 uint64_t rrto_seq_push(struct rrto_seq *seq, unsigned lane, uint64_t token, uint64_t oldest);
 /* The lane's last op, just pushed, is like the one at `source` after all, where it was expected, though their tokens
- * differ (in a size): the lane goes on from there, and has not deviated. */
+ * differ (in a size, or in the name of a handle that is new each time): the lane goes on from there, has not deviated,
+ * and where it is told from others later, the op goes by that one's token, too. */
 void rrto_seq_insist(struct rrto_seq *seq, unsigned lane, uint64_t source);
 /* The lane that a thread leaves is given to another one: its context is forgotten. */
 void rrto_seq_reset_lane(struct rrto_seq *seq, unsigned lane);

@@ -8,7 +8,7 @@
 #define NONE RRTO_SEQ_NONE
 
 struct op {
-    uint64_t token;
+    uint64_t token, alias;   /* alias: the token of the op that it was first taken for */
     uint64_t previous, next; /* of its lane; NONE: there is none */
 };
 
@@ -58,6 +58,7 @@ uint64_t reference_expected(const struct reference *reference, unsigned lane)
 
 void reference_insist(struct reference *reference, unsigned lane, uint64_t source)
 {
+    reference->ops[reference->lanes[lane].last].alias = reference->ops[source].alias;
     reference->lanes[lane].expected = reference->ops[source].next;
 }
 
@@ -70,12 +71,13 @@ struct present {
     uint64_t last; /* the lane's op before it */
 };
 
-/* Whether the op at this position exists, may be named and has the present op's token. */
+/* Whether the op at this position exists, may be named and has the present op's token, or was taken for one that has.
+ */
 static bool agrees(const struct present *present, uint64_t position)
 {
     const struct reference *r = present->reference;
     return position != NONE && position >= present->oldest && r->head - position < r->max_ops &&
-           r->ops[position].token == present->token;
+           (r->ops[position].token == present->token || r->ops[position].alias == present->token);
 }
 
 static bool kept(const struct present *present, uint64_t position)
@@ -84,16 +86,17 @@ static bool kept(const struct present *present, uint64_t position)
     return position != NONE && position >= present->oldest && r->head - position < r->max_ops;
 }
 
-/* Whether the k tokens of a lane that end at `position` are the present op's and the k - 1 before it on its lane. Where
+/* Whether the k tokens of a lane that end at `position` are the present op's and the k - 1 before it on its lane, by
+ * their aliases. Where
  * a lane begins, there is nothing, which equals nothing. */
 static bool same_context(const struct present *present, uint64_t position, unsigned k)
 {
     const struct op *ops = present->reference->ops;
-    if (ops[position].token != present->token)
+    if (ops[position].token != present->token && ops[position].alias != present->token)
         return false;
     uint64_t a = ops[position].previous, b = present->last;
     for (unsigned i = 1; i < k && !(a == NONE && b == NONE); i++) {
-        if (a == NONE || b == NONE || ops[a].token != ops[b].token)
+        if (a == NONE || b == NONE || ops[a].alias != ops[b].alias)
             return false;
         a = ops[a].previous;
         b = ops[b].previous;
@@ -155,7 +158,7 @@ uint64_t reference_push(struct reference *reference, unsigned lane_number, uint6
     assert(position < reference->capacity);
     struct present present = {reference, token, oldest, lane->last};
     uint64_t found = find(&present, lane);
-    reference->ops[position] = (struct op){token, lane->last, NONE};
+    reference->ops[position] = (struct op){token, token, lane->last, NONE};
     if (lane->last != NONE)
         reference->ops[lane->last].next = position;
     lane->last = position;
