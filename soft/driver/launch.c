@@ -147,6 +147,8 @@ SOFT_EXPORT CUresult cuOccupancyMaxActiveBlocksPerMultiprocessor(int *n_blocks, 
 static CUresult params_read(const struct rrto_kernel_image *image, uint8_t *block, void **params, void **extra)
 {
     enum { END = 0, BUFFER_POINTER = 1, BUFFER_SIZE = 2 };
+    if (params && extra)
+        return CUDA_ERROR_INVALID_VALUE;
     if (params) {
         for (uint32_t i = 0; i < image->n_params; i++)
             memcpy(block + image->offsets[i], params[i], image->sizes[i]);
@@ -196,22 +198,48 @@ static CUresult launch_run(void *arg)
     return result;
 }
 
-static CUresult launch(CUfunction function, const struct kernel_launch *shape, CUstream stream, void **params,
-                       void **extra)
+/* What the device allows, and what the kernel does: the latter is a matter of resources. */
+static CUresult shape_check(CUfunction function, const struct kernel_launch *shape)
 {
-    if (!function_ok(function) || !soft_stream_ok(stream))
-        return CUDA_ERROR_INVALID_HANDLE;
     uint64_t threads = 1;
     int most;
     cuFuncGetAttribute(&most, CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK, function);
     for (int i = 0; i < 3; i++) {
         threads *= shape->block[i];
-        if (!shape->grid[i] || !shape->block[i] || shape->block[i] > (i == 2 ? 64u : 1024u) ||
-            (i && shape->grid[i] > 65535))
+        if (!shape->grid[i] || shape->grid[i] > (uint32_t)attribute(CU_DEVICE_ATTRIBUTE_MAX_GRID_DIM_X + i) ||
+            !shape->block[i] || shape->block[i] > (uint32_t)attribute(CU_DEVICE_ATTRIBUTE_MAX_BLOCK_DIM_X + i))
             return CUDA_ERROR_INVALID_VALUE;
     }
-    if (threads > (uint64_t)most || shape->shared_bytes > (uint32_t)function->max_dynamic_bytes)
+    if (threads > (uint64_t)attribute(CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_BLOCK) ||
+        shape->shared_bytes > (uint32_t)function->max_dynamic_bytes)
         return CUDA_ERROR_INVALID_VALUE;
+    return threads > (uint64_t)most ? CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES : CUDA_SUCCESS;
+}
+
+/* A cooperative grid has to be on the device as a whole. */
+static CUresult cooperative_check(CUfunction function, const struct kernel_launch *shape)
+{
+    CUresult result = function_ok(function) ? shape_check(function, shape) : CUDA_ERROR_INVALID_HANDLE;
+    int per_multiprocessor = 0;
+    if (!result)
+        result = cuOccupancyMaxActiveBlocksPerMultiprocessor(&per_multiprocessor, function,
+                                                             (int)(shape->block[0] * shape->block[1] * shape->block[2]),
+                                                             shape->shared_bytes);
+    if (result)
+        return result;
+    uint64_t most = (uint64_t)per_multiprocessor * (uint64_t)attribute(CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT);
+    return (uint64_t)shape->grid[0] * shape->grid[1] * shape->grid[2] > most ? CUDA_ERROR_COOPERATIVE_LAUNCH_TOO_LARGE
+                                                                             : CUDA_SUCCESS;
+}
+
+static CUresult launch(CUfunction function, const struct kernel_launch *shape, CUstream stream, void **params,
+                       void **extra)
+{
+    if (!function_ok(function) || !soft_stream_ok(stream))
+        return CUDA_ERROR_INVALID_HANDLE;
+    CUresult result = shape_check(function, shape);
+    if (result)
+        return result;
     const struct rrto_kernel_image *image = function->image;
     size_t n_bytes = sizeof(struct launch) + image->param_bytes;
     uint8_t small[4096] __attribute__((aligned(16)));
@@ -222,7 +250,7 @@ static CUresult launch(CUfunction function, const struct kernel_launch *shape, C
     filled->body = function->body;
     filled->shape = *shape;
     filled->shape.image = image;
-    CUresult result = params_read(image, filled->params, params, extra);
+    result = params_read(image, filled->params, params, extra);
     if (!result)
         result = soft_enqueue(stream, launch_run, filled, n_bytes);
     if ((void *)filled != (void *)small)
@@ -239,12 +267,27 @@ SOFT_EXPORT CUresult cuLaunchKernel(CUfunction function, unsigned int grid_x, un
     return launch(function, &shape, stream, params, extra);
 }
 
+static bool asks_for_cooperation(const CUlaunchConfig *config)
+{
+    enum { ID_COOPERATIVE = 2 };
+    for (unsigned int i = 0; i < config->numAttrs; i++) {
+        int value;
+        memcpy(&value, &config->attrs[i].value, sizeof value);
+        if ((int)config->attrs[i].id == ID_COOPERATIVE && value)
+            return true;
+    }
+    return false;
+}
+
 SOFT_EXPORT CUresult cuLaunchKernelEx(const CUlaunchConfig *config, CUfunction function, void **params, void **extra)
 {
-    if (!config)
+    if (!config || (config->numAttrs && !config->attrs))
         return CUDA_ERROR_INVALID_VALUE;
-    return cuLaunchKernel(function, config->gridDimX, config->gridDimY, config->gridDimZ, config->blockDimX,
-                          config->blockDimY, config->blockDimZ, config->sharedMemBytes, config->hStream, params, extra);
+    struct kernel_launch shape = {.grid = {config->gridDimX, config->gridDimY, config->gridDimZ},
+                                  .block = {config->blockDimX, config->blockDimY, config->blockDimZ},
+                                  .shared_bytes = config->sharedMemBytes};
+    CUresult result = asks_for_cooperation(config) ? cooperative_check(function, &shape) : CUDA_SUCCESS;
+    return result ? result : launch(function, &shape, config->hStream, params, extra);
 }
 
 SOFT_EXPORT CUresult cuLaunchCooperativeKernel(CUfunction function, unsigned int grid_x, unsigned int grid_y,
@@ -252,6 +295,8 @@ SOFT_EXPORT CUresult cuLaunchCooperativeKernel(CUfunction function, unsigned int
                                                unsigned int block_z, unsigned int shared_bytes, CUstream stream,
                                                void **params)
 {
-    return cuLaunchKernel(function, grid_x, grid_y, grid_z, block_x, block_y, block_z, shared_bytes, stream, params,
-                          NULL);
+    struct kernel_launch shape = {
+        .grid = {grid_x, grid_y, grid_z}, .block = {block_x, block_y, block_z}, .shared_bytes = shared_bytes};
+    CUresult result = cooperative_check(function, &shape);
+    return result ? result : launch(function, &shape, stream, params, NULL);
 }

@@ -194,8 +194,10 @@ int32_t rrto_launch(struct rrto_function *function, const struct rrto_launch *la
     if (!block)
         return RRTO_CUDA_NO_MEMORY;
     memset(block, 0, layout->param_bytes);
-    if (launch->block) {
-        memcpy(block, launch->block, launch->n_block < layout->param_bytes ? launch->n_block : layout->param_bytes);
+    if (launch->block && launch->n_block < layout->param_bytes) {
+        result = RRTO_CUDA_INVALID_VALUE;
+    } else if (launch->block) {
+        memcpy(block, launch->block, layout->param_bytes);
     } else if (launch->args) {
         for (uint32_t i = 0; i < layout->n_params; i++)
             put_parameter(block + layout->offsets[i], launch->args[i], layout->sizes[i]);
