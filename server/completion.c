@@ -158,17 +158,32 @@ static void send_entry(struct rrto_completion *completion, struct rrto_completio
     entry->sent = true;
 }
 
-/* The device has failed: the entry's reply says so, and the session ends with an ERROR behind it. */
+/* The session is told once, ahead of the reply to whoever learns of it: the client must not answer anything by itself
+ * any more once a caller has seen the error. */
+static void fail_locked(struct rrto_completion *completion, uint64_t position, int32_t error)
+{
+    if (completion->device_error)
+        return;
+    __atomic_store_n(&completion->device_error, error, __ATOMIC_RELEASE);
+    struct rrto_completion_entry entry = {.position = position, .is_error = true};
+    char text[256];
+    rrto_driver_describe(completion->driver, error, text, sizeof text);
+    entry.head.status = error;
+    entry.head.library = RRTO_WIRE_CUDA;
+    entry.fields = (uint8_t *)text;
+    entry.n_fields = (uint32_t)strlen(text);
+    rrto_error("the device failed at or before op %lu: %s", position, text);
+    send_entry(completion, &entry);
+}
+
+/* The device has failed: the entry's reply says so, behind an ERROR. */
 static void note_device_error(struct rrto_completion *completion, struct rrto_completion_entry *entry, int32_t error)
 {
     if (entry->head.status == 0) {
         entry->head.status = error;
         entry->head.library = RRTO_WIRE_CUDA;
     }
-    if (completion->device_error == 0) {
-        completion->error_position = entry->position;
-        __atomic_store_n(&completion->device_error, error, __ATOMIC_RELEASE);
-    }
+    fail_locked(completion, entry->position, error);
 }
 
 static bool send_if_complete(struct rrto_completion *completion, struct rrto_completion_entry *entry)
@@ -199,7 +214,6 @@ static bool stands(const struct standing *standing, const void *stream)
 
 static void settle_locked(struct rrto_completion *completion)
 {
-    int32_t before = completion->device_error;
     bool all_older_sent = true;
     struct standing standing = {.n = 0};
     for (struct rrto_completion_entry *entry = completion->first; entry; entry = entry->next) {
@@ -240,17 +254,14 @@ static void settle_locked(struct rrto_completion *completion)
         completion->n_unsettled--;
     }
     completion->last = at;
-    if (completion->device_error && !before) {
-        struct rrto_completion_entry entry = {.position = completion->error_position, .is_error = true};
-        char text[256];
-        rrto_driver_describe(completion->driver, completion->device_error, text, sizeof text);
-        entry.head.status = completion->device_error;
-        entry.head.library = RRTO_WIRE_CUDA;
-        entry.fields = (uint8_t *)text;
-        entry.n_fields = (uint32_t)strlen(text);
-        rrto_error("the device failed at or before op %lu: %s", completion->error_position, text);
-        send_entry(completion, &entry);
-    }
+}
+
+void rrto_completion_fail(struct rrto_completion *completion, uint64_t position, int32_t error)
+{
+    pthread_mutex_lock(&completion->lock);
+    settle_locked(completion); /* what is complete goes first */
+    fail_locked(completion, position, error);
+    pthread_mutex_unlock(&completion->lock);
 }
 
 /* --- waiting

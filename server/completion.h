@@ -49,8 +49,7 @@ struct rrto_completion {
     uint64_t n_unsettled;
     void **pool; /* events */
     uint32_t n_pool, max_pool;
-    int32_t device_error; /* of the device, at an event; 0: none. Read by the executor with an atomic load */
-    uint64_t error_position;
+    int32_t device_error; /* of the device; 0: none. Read by the executor with an atomic load */
 };
 
 int rrto_completion_init(struct rrto_completion *completion, const struct rrto_driver *driver, void *context,
@@ -67,6 +66,9 @@ struct rrto_completion_entry *rrto_completion_entry(struct rrto_completion *comp
 void rrto_completion_add(struct rrto_completion *completion, struct rrto_completion_entry *entry);
 /* Sends what is complete. Never blocks. */
 void rrto_completion_settle(struct rrto_completion *completion);
+/* The device has failed, as a call at `position` said: the client is told, once, behind what is complete. Any thread.
+ */
+void rrto_completion_fail(struct rrto_completion *completion, uint64_t position, int32_t error);
 /* Blocks until everything has been sent (or the device is stuck for timeout_ms). */
 bool rrto_completion_flush(struct rrto_completion *completion, unsigned timeout_ms);
 

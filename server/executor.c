@@ -137,6 +137,20 @@ static int32_t execute(struct rrto_worker *worker, struct rrto_exec *exec, const
     return status;
 }
 
+/* A call that failed may have said that the device has: that concerns everything, and takes the place of its status. */
+static int32_t judge_failure(struct rrto_worker *worker, struct rrto_exec *exec, int32_t status)
+{
+    if (status <= 0 || worker->failure)
+        return status;
+    int32_t error = worker->driver.cuStreamQuery(NULL);
+    if (error == RRTO_CU_SUCCESS || error == RRTO_CU_NOT_READY)
+        return status;
+    worker->failure = error;
+    worker->failure_library = exec->library = RRTO_WIRE_CUDA;
+    rrto_completion_fail(&worker->completion, exec->position, error);
+    return error;
+}
+
 static int on_op(void *arg, const struct rrto_record_op *op)
 {
     struct rrto_worker *worker = arg;
@@ -164,7 +178,7 @@ static int on_op(void *arg, const struct rrto_record_op *op)
     if (worker->failure)
         exec.library = worker->failure_library;
     else
-        status = execute(worker, &exec, info, op, number);
+        status = judge_failure(worker, &exec, execute(worker, &exec, info, op, number));
     worker->reply = exec.reply; /* it may have grown */
     if (worker->up)
         rrto_staging_release(worker->up);
@@ -243,14 +257,16 @@ static int take_subscription(struct rrto_worker *worker)
         uint32_t id;
         void *stream;
         memcpy(&id, op + info->stream_offset, sizeof id);
-        if (rrto_worker_stream(worker, id, &stream))
-            return rrto_worker_complete_after(&exec, stream, NULL, NULL, 0) == 0 ? RRTO_OK : RRTO_IO;
+        if (rrto_worker_stream(worker, id, &stream)) {
+            int32_t answer = judge_failure(worker, &exec, rrto_worker_complete_after(&exec, stream, NULL, NULL, 0));
+            return answer > 0 ? rrto_worker_reply(&exec, answer, NULL, 0, NULL) : answer;
+        }
     }
     uint32_t n_events = 0;
     int32_t error;
     void **events = rrto_worker_record_all(worker, &n_events, &error);
     return events ? rrto_worker_reply(&exec, 0, events, n_events, worker)
-                  : rrto_worker_reply(&exec, error, NULL, 0, NULL);
+                  : rrto_worker_reply(&exec, judge_failure(worker, &exec, error), NULL, 0, NULL);
 }
 
 static int take_chunk(struct rrto_worker *worker, const struct rrto_chunk *chunk)

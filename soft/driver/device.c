@@ -136,7 +136,9 @@ SOFT_EXPORT CUresult cuInit(unsigned int flags)
 
 CUresult soft_ready(void)
 {
-    return !initialised ? CUDA_ERROR_NOT_INITIALIZED : soft_current() ? CUDA_SUCCESS : CUDA_ERROR_INVALID_CONTEXT;
+    if (!initialised)
+        return CUDA_ERROR_NOT_INITIALIZED;
+    return soft_current() ? soft_device_error() : CUDA_ERROR_INVALID_CONTEXT;
 }
 
 SOFT_EXPORT CUresult cuDriverGetVersion(int *version)

@@ -51,7 +51,7 @@ unsigned soft_capability(void);
 /* The attribute's value; false for an unknown one. */
 bool soft_attribute(int attribute, int *ret_value);
 uint64_t soft_total_bytes(void);
-/* CUDA_SUCCESS when the driver is initialised and the thread has a context. */
+/* CUDA_SUCCESS when the driver is initialised, the thread has a context and the device has not failed. */
 CUresult soft_ready(void);
 CUcontext soft_current(void);
 bool soft_stream_ok(CUstream stream);
@@ -62,10 +62,12 @@ enum soft_memory soft_memory_kind(uint64_t address, uint64_t n_bytes);
 /* Memory for a module's variables, and its end. */
 CUdeviceptr soft_memory_alloc(size_t n_bytes);
 bool soft_memory_free(CUdeviceptr address);
-/* The tests' control (flip.c): around the run of a kernel; NULL when nothing is to be flipped. */
+/* The tests' controls (flip.c): around the run of a kernel; NULL when nothing is to be flipped. */
 struct soft_flip;
 struct soft_flip *soft_flip_begin(const struct rrto_kernel_image *image, const uint8_t *params);
 void soft_flip_end(struct soft_flip *flip, const struct rrto_kernel_image *image);
+/* Whether this launch is to fail at its call. */
+bool soft_refuses(const struct rrto_kernel_image *image);
 /* One line on stderr, at most 1,000 bytes. */
 void soft_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The control of the tests: SOFT_GPU_FLIP=TEXT flips one bit of what each launch of a kernel whose name contains TEXT
- * has written. A comparison of results that does not notice is worth nothing. */
+/* The controls of the tests. SOFT_GPU_FLIP=TEXT flips one bit of what each launch of a kernel whose name contains TEXT
+ * has written: a comparison of results that does not notice is worth nothing. SOFT_GPU_REFUSE=TEXT:N makes the N-th
+ * launch of such a kernel fail as one for which the driver finds no memory. */
 #include "driver.h"
 
 #include <stdlib.h>
@@ -17,6 +18,19 @@ struct soft_flip {
         uint8_t before[MAX_BYTES];
     } places[MAX_PLACES];
 };
+
+bool soft_refuses(const struct rrto_kernel_image *image)
+{
+    static unsigned long n_launches;
+    const char *wanted = getenv("SOFT_GPU_REFUSE"), *colon = wanted ? strrchr(wanted, ':') : NULL;
+    char text[200];
+    if (!colon || (size_t)(colon - wanted) >= sizeof text)
+        return false;
+    memcpy(text, wanted, (size_t)(colon - wanted));
+    text[colon - wanted] = '\0';
+    return strstr(image->name, text) &&
+           __atomic_add_fetch(&n_launches, 1, __ATOMIC_RELAXED) == strtoul(colon + 1, NULL, 10);
+}
 
 struct soft_flip *soft_flip_begin(const struct rrto_kernel_image *image, const uint8_t *params)
 {

@@ -186,7 +186,10 @@ static CUresult launch_run(void *arg)
     struct soft_flip *flip = soft_flip_begin(shape->image, launch->params);
     uint64_t start = soft_now_ns();
     CUresult result = CUDA_SUCCESS;
-    if (!launch->body || rrto_kernel_body_run(launch->body, shape)) {
+    int status = launch->body ? rrto_kernel_body_run(launch->body, shape) : CUDA_ERROR_NOT_SUPPORTED;
+    if (status == RRTO_KERNEL_FAULTED) {
+        soft_device_fail(CUDA_ERROR_ILLEGAL_ADDRESS); /* the launch itself went well */
+    } else if (status) {
         soft_complain("soft GPU: kernel %s has no body for these arguments", shape->image->name);
         result = CUDA_ERROR_NOT_SUPPORTED;
     }
@@ -241,6 +244,8 @@ static CUresult launch(CUfunction function, const struct kernel_launch *shape, C
     if (result)
         return result;
     const struct rrto_kernel_image *image = function->image;
+    if (soft_refuses(image))
+        return CUDA_ERROR_OUT_OF_MEMORY;
     size_t n_bytes = sizeof(struct launch) + image->param_bytes;
     uint8_t small[4096] __attribute__((aligned(16)));
     struct launch *filled = n_bytes > sizeof small ? malloc(n_bytes) : (void *)small;

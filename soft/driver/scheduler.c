@@ -95,6 +95,19 @@ bool soft_sched_on(void)
     return state.on;
 }
 
+CUresult soft_device_error(void)
+{
+    return __atomic_load_n(&state.error, __ATOMIC_ACQUIRE);
+}
+
+void soft_device_fail(CUresult error)
+{
+    pthread_mutex_lock(&state.lock);
+    if (!state.error)
+        __atomic_store_n(&state.error, error, __ATOMIC_RELEASE);
+    pthread_mutex_unlock(&state.lock);
+}
+
 uint8_t soft_sched_poison(void)
 {
     return state.on ? (uint8_t)(0xC1 + mix(state.seed) % 31 * 2) : 0;
@@ -235,7 +248,7 @@ static void *carry_out(void *which)
             CUresult result = op->run ? op->run(op->arg) : CUDA_SUCCESS;
             pthread_mutex_lock(&state.lock);
             if (result && !state.error)
-                state.error = result;
+                __atomic_store_n(&state.error, result, __ATOMIC_RELEASE);
             op_finish(op);
         }
     }
@@ -375,14 +388,16 @@ CUresult soft_enqueue(CUstream stream, CUresult (*run)(void *arg), const void *a
 {
     if (state.on)
         return enqueue(stream, run, arg, n_arg, false);
-    return run((void *)(uintptr_t)arg);
+    CUresult error = soft_device_error();
+    return error ? error : run((void *)(uintptr_t)arg);
 }
 
 CUresult soft_enqueue_host(CUstream stream, CUresult (*run)(void *arg), const void *arg, size_t n_arg)
 {
     if (state.on)
         return enqueue(stream, run, arg, n_arg, true);
-    return run((void *)(uintptr_t)arg);
+    CUresult error = soft_device_error();
+    return error ? error : run((void *)(uintptr_t)arg);
 }
 
 /* Waits for ops that are pending now; NULL ones are done. */
@@ -399,7 +414,7 @@ static CUresult wait_for_last(struct soft_op *op)
 CUresult soft_settle(CUstream stream)
 {
     if (!state.on)
-        return CUDA_SUCCESS;
+        return soft_device_error();
     pthread_mutex_lock(&state.lock);
     /* For the legacy stream that is more than its own queue. */
     struct soft_op *op = op_add(stream, NULL, NULL, NULL, 0, false);
@@ -411,7 +426,7 @@ CUresult soft_settle(CUstream stream)
 CUresult soft_settle_all(void)
 {
     if (!state.on)
-        return CUDA_SUCCESS;
+        return soft_device_error();
     pthread_mutex_lock(&state.lock);
     for (uint64_t newest = state.n_ops; state.oldest && state.oldest->number <= newest;) {
         for (struct soft_op *op = state.oldest; op && op->number <= newest; op = op->newer)
@@ -426,7 +441,7 @@ CUresult soft_settle_all(void)
 
 static CUresult poll_locked(struct soft_op *op)
 {
-    if (!op || op->done)
+    if (!op || op->done || state.error)
         return state.error;
     if (++op->n_polls > 1 + mix(state.seed ^ op->number) % MAX_POLLS)
         op_want(op);
@@ -436,7 +451,7 @@ static CUresult poll_locked(struct soft_op *op)
 CUresult soft_query(CUstream stream)
 {
     if (!state.on)
-        return CUDA_SUCCESS;
+        return soft_device_error();
     pthread_mutex_lock(&state.lock);
     struct soft_queue *queue = queue_of(stream);
     struct soft_op *op = queue ? queue->last : NULL;
@@ -454,7 +469,7 @@ CUresult soft_event_record(CUevent event, CUstream stream)
     if (!state.on) {
         event->time_ns = soft_now_ns();
         event->recorded = true;
-        return CUDA_SUCCESS;
+        return soft_device_error();
     }
     pthread_mutex_lock(&state.lock);
     struct soft_op *mark = op_add(stream, NULL, NULL, NULL, 0, false);
@@ -473,7 +488,7 @@ CUresult soft_event_record(CUevent event, CUstream stream)
 CUresult soft_event_query(CUevent event)
 {
     if (!state.on)
-        return CUDA_SUCCESS;
+        return soft_device_error();
     pthread_mutex_lock(&state.lock);
     CUresult result = poll_locked(event->mark);
     if (event->mark && event->mark->done)
@@ -485,7 +500,7 @@ CUresult soft_event_query(CUevent event)
 CUresult soft_event_wait(CUevent event)
 {
     if (!state.on)
-        return CUDA_SUCCESS;
+        return soft_device_error();
     pthread_mutex_lock(&state.lock);
     CUresult result = wait_for_last(event->mark);
     pthread_mutex_unlock(&state.lock);
@@ -495,7 +510,7 @@ CUresult soft_event_wait(CUevent event)
 CUresult soft_event_order(CUevent event, CUstream stream)
 {
     if (!state.on)
-        return CUDA_SUCCESS;
+        return soft_device_error();
     pthread_mutex_lock(&state.lock);
     bool ok = !event->mark || event->mark->done || op_add(stream, event->mark, NULL, NULL, 0, false);
     CUresult result = ok ? state.error : CUDA_ERROR_OUT_OF_MEMORY;

@@ -11,6 +11,10 @@
 /* Reads SOFT_GPU_SCHED, once. false: it makes no sense. */
 bool soft_sched_init(void);
 bool soft_sched_on(void);
+/* The device has failed, as by a kernel's access to memory that is not there: it stays so, and every call that asks,
+ * waits or makes work says so. The first error stays. */
+void soft_device_fail(CUresult error);
+CUresult soft_device_error(void);
 /* What unwritten device memory is filled with; 0 when the scheduler is off. */
 uint8_t soft_sched_poison(void);
 

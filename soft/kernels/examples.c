@@ -29,8 +29,21 @@ static int run_copy_block(const struct kernel_body *body, const struct kernel_la
     return 0;
 }
 
+/* poke(address, value): *address = value, and a fault in the first 64 KiB, where no memory ever is */
+static int run_poke(const struct kernel_body *body, const struct kernel_launch *launch)
+{
+    (void)body;
+    uint8_t *address = param_pointer(launch, 0);
+    if ((uintptr_t)address < 1 << 16)
+        return RRTO_KERNEL_FAULTED;
+    uint32_t value = PARAM(launch, 1, uint32_t);
+    memcpy(address, &value, sizeof value);
+    return 0;
+}
+
 const struct family families_examples[] = {
     {.name = "vector_add", .bind = bind_plain, .run = run_vector_add, .n_params = 4},
     {.name = "copy_block", .bind = bind_plain, .run = run_copy_block, .n_params = 2},
+    {.name = "poke", .bind = bind_plain, .run = run_poke, .n_params = 2},
     {0},
 };

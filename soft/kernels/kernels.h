@@ -20,8 +20,10 @@ struct kernel_body; /* a name that was resolved to a row of the tables: types, f
  * rrto_kernel_body_destroy. Any thread. */
 struct kernel_body *rrto_kernel_body_find(const struct rrto_kernel_image *image);
 struct kernel_body *rrto_kernel_body_destroy(struct kernel_body *body); /* accepts NULL, returns NULL */
+enum { RRTO_KERNEL_FAULTED = 1 };
 /* Runs it on the calling thread; returns when it has run. 0, or -1 when the launch asks for something that the body
- * cannot do. The result depends on the arguments and the memory only. */
+ * cannot do, or RRTO_KERNEL_FAULTED when a GPU would have found an address without memory. The result depends on the
+ * arguments and the memory only. */
 int rrto_kernel_body_run(const struct kernel_body *body, const struct kernel_launch *launch);
 
 #endif

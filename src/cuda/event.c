@@ -89,7 +89,7 @@ int32_t rrto_event_synchronize(const void *handle)
     if (!object)
         return RRTO_CUDA_INVALID_HANDLE;
     if (!last_record(object, &record))
-        return RRTO_CUDA_SUCCESS;
+        return rrto_cuda_sticky();
     struct rrto_args_event_synchronize args = {.event = object->id};
     int32_t result = rrto_cuda_issued(rrto_issue_event_synchronize(&args, NULL));
     if (!result)

@@ -182,7 +182,7 @@ int32_t rrto_stream_wait_event(const void *handle, const void *event, uint32_t f
     if (!object || !rrto_stream_id(handle, &args.stream))
         return RRTO_CUDA_INVALID_HANDLE;
     if (__atomic_load_n(&object->event.position, __ATOMIC_ACQUIRE) == RRTO_EVENT_UNRECORDED)
-        return RRTO_CUDA_SUCCESS;
+        return rrto_cuda_sticky();
     args.event = object->id;
     return rrto_cuda_issued(rrto_issue_stream_wait_event(&args, NULL));
 }

@@ -168,14 +168,14 @@ static void in_order_waits(void **state)
     assert_string_equal(next(), "reply 2 0");
 }
 
-/* The device fails: the waiting op learns it, the session is told once, later ones get the same status. */
+/* The device fails: the session is told once, then the waiting op learns it, later ones get the same status. */
 static void device_error(void **state)
 {
     (void)state;
     unsigned a = add(7, 1, "lost", true), b = add(8, 1, NULL, true);
     fake_complete(a, 700);
-    assert_string_equal(next(), "reply 7 700");
     assert_string_equal(next(), "error 7 700");
+    assert_string_equal(next(), "reply 7 700");
     assert_int_equal(completion->device_error, 700);
     fake_complete(b, 700);
     assert_string_equal(next(), "reply 8 700");
