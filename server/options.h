@@ -27,6 +27,8 @@
     X(soft_threads, "soft-threads", UINT, "2", "N", "threads of the soft device (results depend on it)")               \
     X(sched, "sched", STRING, "", "adversarial:SEED",                                                                  \
       "for tests: the soft device runs work as early or as late as it may, by a seed")                                 \
+    X(sandbox, "sandbox", FLAG, "yes", "yes|no",                                                                       \
+      "take from a worker, once its device is open, what it does not need of the system")                              \
     X(log, "log", STRING, "info", "LEVEL", "error, warn, info or debug")                                               \
     X(stdio, "stdio", FLAG, "no", "", "serve the one client whose socket is standard input, then exit")                \
     X(exit_with_parent, "exit-with-parent", FLAG, "no", "", "exit when the parent process does")                       \

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "gen/vendor.h"
+#include "sandbox.h"
 #include "session.h"
 #include "worker_process.h"
 
@@ -114,6 +115,8 @@ int main(int argc, char **argv)
     int status = rrto_worker_greet(&worker);
     if (status != RRTO_OK)
         _exit(status == RRTO_CLOSED || status == RRTO_TRUNCATED ? 0 : 1);
+    if (worker.options.sandbox)
+        rrto_sandbox_enter();
     rrto_reader_init(&worker.reader, &worker.conn);
     rrto_staging_init(&worker.staging, &worker.driver, worker.options.staging);
     if (rrto_outbox_start(&worker.outbox, &worker.conn, worker.options.staging, enter_context, &worker) != RRTO_OK ||

@@ -1,0 +1,84 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What a worker has of the system while it works, seen from outside: a program of its own, no new privileges, a filter over its system calls in
+every thread, no core dump, no descriptor but its two sockets and the log, nothing of the environment that loads or redirects libraries. What the
+filter and the file rules refuse is tried out one by one in tests/unit/server/sandbox.c.
+
+    worker_powers.py PROGRAM     (programs/endless.c)
+
+Rule: 31
+Seen to fail: the worker does not enter the sandbox, or its filter holds for one thread only: threads without one are named (and the unit
+test's earlier thread opens its socket); RRTO_ and PYTHON variables are handed on: they are named; the limit on core dumps is not set: it is
+missed. Without the rules on files the unit test makes, writes and removes one.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+RRTO = os.path.join(os.environ.get("BUILD_DIR", "build"), "bin", "rrto")
+
+
+def read(*parts):
+    with open(os.path.join("/proc", *[str(part) for part in parts]), "rb") as file:
+        return file.read().decode(errors="replace")
+
+
+def children(pid):
+    found = []
+    for task in os.listdir("/proc/%d/task" % pid):
+        found += [int(child) for child in read(pid, "task", task, "children").split()]
+    return found
+
+
+def examine(worker, problems):
+    if os.path.basename(os.readlink("/proc/%d/exe" % worker)) != "rrto-worker":
+        problems.append("it runs %s" % os.readlink("/proc/%d/exe" % worker))
+    threads = os.listdir("/proc/%d/task" % worker)
+    for thread in threads:
+        status = read(worker, "task", thread, "status")
+        if not re.search(r"^NoNewPrivs:\t1$", status, re.M) or not re.search(r"^Seccomp:\t2$", status, re.M):
+            problems.append("a thread without no-new-privileges or filter: %s" % read(worker, "task", thread, "comm").strip())
+    if len(threads) < 3:
+        problems.append("only %d threads: examined too early" % len(threads))
+    if not re.search(r"^Max core file size +0 +0 ", read(worker, "limits"), re.M):
+        problems.append("it may dump core")
+    for fd in sorted(os.listdir("/proc/%d/fd" % worker), key=int):
+        target = os.readlink("/proc/%d/fd/%s" % (worker, fd))
+        allowed = {0: r"/dev/null", 1: r".*", 2: r".*", 3: r"socket:.*", 4: r"socket:.*"}.get(int(fd), r"/memfd:soft-gpu-memory .*")
+        if not re.fullmatch(allowed, target):
+            problems.append("descriptor %s: %s" % (fd, target))
+    if os.readlink("/proc/%d/fd/1" % worker) != os.readlink("/proc/%d/fd/2" % worker):
+        problems.append("standard output is not the log")
+    for entry in read(worker, "environ").split("\0"):
+        if re.match(r"RRTO_|LD_PRELOAD|LD_AUDIT|PYTHON", entry):
+            problems.append("environment: " + entry)
+
+
+def main():
+    problems = []
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("RRTO_")}
+    environment.update({"LD_AUDIT": "", "PYTHONPATH": "/nowhere", "RRTO_LOG": "warn"})
+    with tempfile.TemporaryFile("w+") as inherited:
+        process = subprocess.Popen([RRTO, "run", "--", sys.argv[1]], env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, text=True, pass_fds=[inherited.fileno()])
+        try:
+            if process.stdout.readline() != "working\n":
+                problems.append("the program never worked")
+            servers = [pid for pid in children(process.pid) if os.path.basename(os.readlink("/proc/%d/exe" % pid)) == "rrtod"]
+            workers = children(servers[0]) if servers else []
+            if len(workers) != 1:
+                problems.append("%d workers" % len(workers))
+            else:
+                examine(workers[0], problems)
+        finally:
+            process.kill()
+            process.wait()
+    print("\n".join(problems) or "a worker has what it needs and no more")
+    return bool(problems)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
