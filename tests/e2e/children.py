@@ -1,6 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Children that never call CUDA notice nothing: same output, same exit status, no process of theirs in the report."""
+"""Children that never call CUDA notice nothing: same output, same exit status, no process of theirs in the report.
+
+Rule: 28, 29
+Seen to fail: the doors load the client library when they are loaded, and it starts its counters then: children that never call CUDA are in the
+report.
+"""
 
 import json
 import os

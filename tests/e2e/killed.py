@@ -1,8 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""kill -9 of the worker, and of rrtod, while a program works: a sticky error within three seconds, no hang, a report.
+"""kill -9 of the worker, and of rrtod, while a program works, waiting or writing: a sticky error within three seconds, no hang, no signal, a
+report. The session is over: it is not resumed, and nothing is ever run again.
 
     killed.py PROGRAM     (programs/endless.c)
+
+Rule: 24, 30, 32
+Seen to fail: a lost session is no sticky error: the last lines are wrong, whoever is killed, in replay, async and percall; sockets are written
+without MSG_NOSIGNAL: now and then a program that is writing dies of SIGPIPE.
 """
 
 import json
@@ -45,10 +50,10 @@ def find(pid, who):
     return None
 
 
-def try_killing(who, mode, program, folder):
+def try_killing(who, mode, command, folder):
     report = os.path.join(folder, "%s-%s.json" % (who, mode))
     environment = {k: v for k, v in os.environ.items() if not k.startswith("RRTO_")}
-    process = subprocess.Popen([RRTO, "run", "--mode", mode, "--report", report, "--", program], env=environment,
+    process = subprocess.Popen([RRTO, "run", "--mode", mode, "--report", report, "--"] + command, env=environment,
                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     problems = []
     try:
@@ -90,11 +95,12 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         for who in ("worker", "rrtod"):
             for mode in ("replay", "async", "percall"):
-                problems = try_killing(who, mode, sys.argv[1], folder)
-                print("%-8s %-8s %s" % (who, mode, "FAILED" if problems else "ok"))
-                for problem in problems:
-                    print("    " + problem)
-                failures += bool(problems)
+                for how in ([], ["writing"]):
+                    problems = try_killing(who, mode, sys.argv[1:2] + how, folder)
+                    print("%-8s %-8s %-8s %s" % (who, mode, " ".join(how), "FAILED" if problems else "ok"))
+                    for problem in problems:
+                        print("    " + problem)
+                    failures += bool(problems)
     return 1 if failures else 0
 
 

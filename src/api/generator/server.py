@@ -155,8 +155,8 @@ def execute_plain(api, op):
     lines.append(wrap_arguments(f"    int32_t status = (int32_t)vendor->{function}(", arguments, ");"))
     for f in op.fields:
         if f.wire == "new":
-            lines += ["    if (status == 0 && rrto_objects_add(exec->worker, RRTO_KIND_" + f"{f.kind}, args.{f.name}, object_{f.name}) != 0)",
-                      "        return RRTO_INVALID;"]
+            lines += ["    if (status == 0)",
+                      "        status = rrto_objects_add(exec->worker, RRTO_KIND_" + f"{f.kind}, args.{f.name}, object_{f.name});"]
     if op.replies:
         for f in op.replies:
             if f.wire == "array":

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Works a little, then ends as its argument says, with work still under way: return, exit, _exit, kill, exec, thread,
- * abort. */
+ * abort; late: with a destructor that still calls CUDA; busy: with threads that go on calling it. */
 #include "program.h"
 
+#include <dlfcn.h>
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <unistd.h>
 
 static float *device, *pinned;
@@ -13,6 +16,38 @@ static void *leave(void *unused)
 {
     (void)unused;
     exit(7);
+}
+
+static atomic_int n_rounds;
+
+/* Until the process ends; nothing but success and "unloading" may be seen. */
+static void *go_on(void *unused)
+{
+    (void)unused;
+    float in[1000] = {1}, out[1000], *own = NULL;
+    int result = (int)cudaMalloc((void **)&own, sizeof in);
+    while (result == 0 || result == (int)cudaErrorCudartUnloading) {
+        result = (int)cudaMemcpy(own, in, sizeof in, cudaMemcpyHostToDevice);
+        if (result == 0)
+            result = (int)vector_add(own, own, own, 1000, NULL);
+        if (result == 0)
+            result = (int)cudaMemcpy(out, own, sizeof out, cudaMemcpyDeviceToHost);
+        atomic_fetch_add(&n_rounds, 1);
+    }
+    printf("a thread got %d\n", result);
+    fflush(stdout);
+    return NULL;
+}
+
+/* late.so lies beside this program. */
+static void *load_late(void)
+{
+    char path[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 16);
+    path[n < 0 ? 0 : n] = 0;
+    char *slash = strrchr(path, '/');
+    strcpy(slash ? slash + 1 : path, "late.so");
+    return dlopen(path, RTLD_NOW);
 }
 
 int main(int argc, char **argv)
@@ -31,6 +66,16 @@ int main(int argc, char **argv)
     OK(cudaMemcpyAsync(pinned, device, sizeof in, cudaMemcpyDeviceToHost, NULL));
     printf("%g\n", (double)out[0]);
     fflush(stdout);
+    if (strcmp(how, "late") == 0 && !load_late())
+        return 1;
+    if (strcmp(how, "busy") == 0) {
+        pthread_t threads[3];
+        for (int i = 0; i < 3; i++)
+            pthread_create(&threads[i], NULL, go_on, NULL);
+        while (atomic_load(&n_rounds) < 30)
+            usleep(200);
+        return 7;
+    }
     if (strcmp(how, "exit") == 0)
         exit(7);
     if (strcmp(how, "_exit") == 0)

@@ -27,15 +27,17 @@ struct fatbin {
         unsigned capability, name_offset, name_bytes;
         unsigned long long flags, reserved, uncompressed_bytes;
     } entry;
-    char payload[(sizeof kernels_ptx + 7) / 8 * 8];
+    char payload[4096];
 };
 
 static struct fatbin fatbin;
 static struct wrapper wrapper = {0x466243B1, 1, &fatbin, NULL};
 static void **module_handle;
 
-void register_kernels(void)
+void **register_image(const char *ptx, size_t n_bytes)
 {
+    if (n_bytes > sizeof fatbin.payload)
+        abort();
     memset(&fatbin, 0, sizeof fatbin);
     fatbin.header.magic = 0xBA55ED50;
     fatbin.header.version = 1;
@@ -47,8 +49,13 @@ void register_kernels(void)
     fatbin.entry.payload_bytes = sizeof fatbin.payload;
     fatbin.entry.major = 7;
     fatbin.entry.capability = 52;
-    memcpy(fatbin.payload, kernels_ptx, sizeof kernels_ptx);
-    module_handle = __cudaRegisterFatBinary(&wrapper);
+    memcpy(fatbin.payload, ptx, n_bytes);
+    return __cudaRegisterFatBinary(&wrapper);
+}
+
+void register_kernels(void)
+{
+    module_handle = register_image(kernels_ptx, sizeof kernels_ptx);
     __cudaRegisterFunction(module_handle, &vector_add_stub, NULL, "vector_add", -1, NULL, NULL, NULL, NULL, NULL);
     __cudaRegisterFunction(module_handle, &nobody_stub, NULL, "kernel_that_nobody_has", -1, NULL, NULL, NULL, NULL,
                            NULL);

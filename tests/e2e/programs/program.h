@@ -44,6 +44,8 @@ extern const char vector_add_stub, nobody_stub;
 extern const char table_shadow; /* of the variable `table`, 64 ints: 7, 8, 9, zeroes */
 extern const char kernels_ptx[];
 void register_kernels(void);
+/* A fat binary of that text, registered without kernels; always in the same memory, so the one before must be gone. */
+void **register_image(const char *ptx, size_t n_bytes);
 void unregister_kernels(void);
 /* c = a + b for n floats on a stream, through the runtime. */
 cudaError_t vector_add(const float *a, const float *b, float *c, unsigned n, cudaStream_t stream);

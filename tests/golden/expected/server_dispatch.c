@@ -33,8 +33,8 @@ static int32_t execute_toy_create(struct rrto_exec *exec, struct rrto_dec *dec)
     if (!vendor->toyNew)
         return 9;
     int32_t status = (int32_t)vendor->toyNew((void *)&object_event, (unsigned int)args.flags);
-    if (status == 0 && rrto_objects_add(exec->worker, RRTO_KIND_event, args.event, object_event) != 0)
-        return RRTO_INVALID;
+    if (status == 0)
+        status = rrto_objects_add(exec->worker, RRTO_KIND_event, args.event, object_event);
     return status;
 }
 

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A library that is loaded late and so ends late: its destructor still calls CUDA, as many do that free something
+ * there. */
+#include "program.h"
+
+#include <unistd.h>
+
+__attribute__((destructor)) static void too_late(void)
+{
+    float *device = NULL;
+    int allocated = (int)cudaMalloc((void **)&device, 512), waited = (int)cudaDeviceSynchronize();
+    char line[40];
+    int n = snprintf(line, sizeof line, "too late: %d %d\n", allocated, waited);
+    if (write(STDOUT_FILENO, line, (size_t)n) != n)
+        _exit(1);
+}
