@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/sysinfo.h>
 
-enum { HELLO_TIMEOUT_MS = 30000 };
+enum { HELLO_TIMEOUT_MS = 30000, ATTRIBUTE_PAGEABLE_ACCESS = 88 };
 #define RESERVE_BYTES ((uint64_t)768 << 20) /* of a real GPU: for modules, cuBLAS and cuDNN */
 #define SOFT_MAX_BYTES ((uint64_t)8 << 30)
 
@@ -139,6 +139,9 @@ static void describe_device(struct rrto_worker *worker, struct rrto_control_welc
         welcome->cublaslt_version = vendor->cublasLtGetVersion();
     if (vendor->cudnnGetVersion)
         welcome->cudnn_version = vendor->cudnnGetVersion();
+    if (welcome->attributes[ATTRIBUTE_PAGEABLE_ACCESS])
+        rrto_info(
+            "kernels can reach this worker's memory (pageableMemoryAccess): it holds nothing but its client's data");
     welcome->soft = driver->soft;
     snprintf(welcome->compute, sizeof welcome->compute, "%s", worker->options.compute);
     if (worker->compute.mode == RRTO_COMPUTE_TIMED)
