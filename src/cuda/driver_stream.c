@@ -71,7 +71,7 @@ CUresult rrto_client_cuStreamGetCtx(CUstream stream, CUcontext *context)
     uint32_t id;
     if (!context)
         return CUDA_ERROR_INVALID_VALUE;
-    if (!rrto_stream_id(stream, &id))
+    if (!rrto_stream_peek_id(stream, &id))
         return CUDA_ERROR_INVALID_HANDLE;
     *context = (CUcontext)(void *)rrto_context_current();
     return driver(rrto_context_need());
@@ -82,7 +82,7 @@ CUresult rrto_client_cuStreamGetId(CUstream stream, unsigned long long *ret_id)
     uint32_t id;
     if (!ret_id)
         return CUDA_ERROR_INVALID_VALUE;
-    if (!rrto_stream_id(stream, &id))
+    if (!rrto_stream_peek_id(stream, &id))
         return CUDA_ERROR_INVALID_HANDLE;
     *ret_id = id;
     return CUDA_SUCCESS;

@@ -3,6 +3,7 @@
 #include "cuda/host.h"
 
 #include "cuda/error.h"
+#include "cuda/stream.h"
 #include "replay/issue.h"
 
 #include <pthread.h>
@@ -103,6 +104,7 @@ int32_t rrto_host_free(void *memory)
     if (!memory)
         return RRTO_CUDA_SUCCESS;
     struct rrto_host_range range;
+    rrto_host_functions_wait_all(); /* they may still use it */
     if (!remove_range((uintptr_t)memory, false, &range))
         return RRTO_CUDA_INVALID_VALUE;
     rrto_issue_drain(memory, range.n_bytes);
@@ -123,6 +125,7 @@ int32_t rrto_host_unregister(void *memory)
     struct rrto_host_range range;
     if (!memory)
         return RRTO_CUDA_INVALID_VALUE;
+    rrto_host_functions_wait_all();
     if (!remove_range((uintptr_t)memory, true, &range))
         return RRTO_CUDA_HOST_NOT_REGISTERED;
     rrto_issue_drain(memory, range.n_bytes);

@@ -7,6 +7,7 @@
 #include "gen/client_bodies.h"
 #include "replay/issue.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum { STREAM_CAPTURE_RELAXED = 2 };
@@ -76,7 +77,7 @@ cudaError_t rrto_client_cudaStreamGetId(cudaStream_t stream, unsigned long long 
     uint32_t id;
     if (!ret_id)
         return cudaErrorInvalidValue;
-    if (!rrto_stream_id(stream, &id))
+    if (!rrto_stream_peek_id(stream, &id))
         return cudaErrorInvalidResourceHandle;
     *ret_id = id;
     return cudaSuccess;
@@ -87,7 +88,7 @@ cudaError_t rrto_client_cudaStreamGetDevice(cudaStream_t stream, int *device)
     uint32_t id;
     if (!device)
         return cudaErrorInvalidValue;
-    if (!rrto_stream_id(stream, &id))
+    if (!rrto_stream_peek_id(stream, &id))
         return cudaErrorInvalidResourceHandle;
     *device = 0;
     return cudaSuccess;
@@ -142,10 +143,11 @@ struct callback {
     void *data;
 };
 
-static void run_callback(void *argument)
+static void run_callback(void *argument, int32_t status)
 {
-    const struct callback *callback = argument;
-    callback->function(callback->stream, cudaSuccess, callback->data);
+    struct callback *callback = argument;
+    callback->function(callback->stream, (cudaError_t)status, callback->data);
+    free(callback);
 }
 
 cudaError_t rrto_client_cudaStreamAddCallback(cudaStream_t stream, cudaStreamCallback_t function, void *data,
@@ -153,10 +155,15 @@ cudaError_t rrto_client_cudaStreamAddCallback(cudaStream_t stream, cudaStreamCal
 {
     if (!function || flags != 0)
         return cudaErrorInvalidValue;
-    struct callback callback = {.function = function, .stream = stream, .data = data};
     int32_t result = rrto_context_use();
-    /* It has run when the call returns, so the argument may live here. */
-    return (cudaError_t)(result ? result : rrto_stream_host_function(stream, run_callback, &callback));
+    struct callback *callback = result ? NULL : malloc(sizeof *callback);
+    if (!callback)
+        return (cudaError_t)(result ? result : RRTO_CUDA_NO_MEMORY);
+    *callback = (struct callback){.function = function, .stream = stream, .data = data};
+    result = rrto_stream_host_callback(stream, run_callback, callback);
+    if (result)
+        free(callback);
+    return (cudaError_t)result;
 }
 
 static cudaError_t create_event(cudaEvent_t *event, unsigned int flags)

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Streams. Host functions are the simplest thing that CUDA allows: the calling thread waits for the stream, a helper
- * thread runs the function, the call returns when it has run. Later work is thereby held back, and no lock is held
- * meanwhile (docs/limits.md). */
+/* Streams. */
 #include "cuda/stream.h"
 
 #include "base/map.h"
@@ -12,7 +10,6 @@
 #include "replay/issue.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 
 /* Per-thread default streams of threads that have ended, for threads to come: a thread's end is no place to send
@@ -95,7 +92,7 @@ static bool thread_stream(uint32_t *ret_id)
     return true;
 }
 
-bool rrto_stream_id(const void *handle, uint32_t *ret_id)
+bool rrto_stream_peek_id(const void *handle, uint32_t *ret_id)
 {
     if ((uintptr_t)handle <= RRTO_STREAM_LEGACY) {
         *ret_id = 0;
@@ -107,6 +104,15 @@ bool rrto_stream_id(const void *handle, uint32_t *ret_id)
     if (!object)
         return false;
     *ret_id = object->id;
+    return true;
+}
+
+bool rrto_stream_id(const void *handle, uint32_t *ret_id)
+{
+    uint32_t flags;
+    if (!rrto_stream_peek_id(handle, ret_id) || rrto_stream_flags(handle, &flags))
+        return false;
+    rrto_host_functions_wait(*ret_id, !(flags & RRTO_STREAM_NON_BLOCKING));
     return true;
 }
 
@@ -138,6 +144,7 @@ int32_t rrto_stream_destroy(void *handle)
     if (!object)
         return RRTO_CUDA_INVALID_HANDLE;
     struct rrto_args_stream_destroy args = {.stream = object->id};
+    rrto_host_functions_wait(object->id, false);
     if (!rrto_object_destroy(object, RRTO_OBJECT_STREAM))
         return RRTO_CUDA_INVALID_HANDLE;
     return rrto_cuda_issued(rrto_issue_stream_destroy(&args, NULL));
@@ -145,9 +152,13 @@ int32_t rrto_stream_destroy(void *handle)
 
 int32_t rrto_stream_synchronize(const void *handle)
 {
-    struct rrto_args_stream_synchronize args;
-    if (!rrto_stream_id(handle, &args.stream))
-        return RRTO_CUDA_INVALID_HANDLE;
+    uint32_t stream;
+    return rrto_stream_id(handle, &stream) ? rrto_stream_synchronize_id(stream) : RRTO_CUDA_INVALID_HANDLE;
+}
+
+int32_t rrto_stream_synchronize_id(uint32_t stream)
+{
+    struct rrto_args_stream_synchronize args = {.stream = stream};
     uint64_t position;
     bool any = rrto_issue_stream_position(args.stream, &position);
     int32_t result = rrto_cuda_issued(rrto_issue_stream_synchronize(&args, NULL));
@@ -159,11 +170,14 @@ int32_t rrto_stream_synchronize(const void *handle)
 int32_t rrto_stream_query(const void *handle)
 {
     struct rrto_args_stream_query args;
-    if (!rrto_stream_id(handle, &args.stream))
+    uint32_t flags;
+    if (!rrto_stream_peek_id(handle, &args.stream) || rrto_stream_flags(handle, &flags))
         return RRTO_CUDA_INVALID_HANDLE;
     int32_t sticky = rrto_cuda_sticky();
     if (sticky)
         return sticky;
+    if (rrto_host_functions_pending(args.stream, !(flags & RRTO_STREAM_NON_BLOCKING)))
+        return RRTO_CUDA_NOT_READY;
     uint64_t position;
     if (!rrto_issue_stream_position(args.stream, &position) || rrto_stream_is_finished(args.stream, position))
         return RRTO_CUDA_SUCCESS;
@@ -214,6 +228,7 @@ int32_t rrto_stream_priority(const void *handle, int32_t *ret_priority)
 int32_t rrto_device_synchronize(void)
 {
     struct rrto_args_device_synchronize args = {0};
+    rrto_host_functions_wait_all();
     uint64_t position = 0;
     struct rrto_issue_extra extra = {.wait = true, .ret_position = &position};
     int32_t result = rrto_cuda_issued(rrto_issue_device_synchronize(&args, &extra));
@@ -224,36 +239,4 @@ int32_t rrto_device_synchronize(void)
         pthread_mutex_unlock(&finished.lock);
     }
     return result;
-}
-
-struct host_call {
-    void (*function)(void *);
-    void *data;
-};
-
-static void *run_host_call(void *argument)
-{
-    const struct host_call *call = argument;
-    call->function(call->data);
-    return NULL;
-}
-
-int32_t rrto_stream_host_function(const void *handle, void (*function)(void *), void *data)
-{
-    if (!function)
-        return RRTO_CUDA_INVALID_VALUE;
-    int32_t result = rrto_stream_synchronize(handle);
-    if (result)
-        return result;
-    struct host_call call = {.function = function, .data = data};
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    pthread_t helper;
-    int failed = pthread_create(&helper, NULL, run_host_call, &call);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (failed)
-        return RRTO_CUDA_NO_MEMORY;
-    pthread_join(helper, NULL);
-    return RRTO_CUDA_SUCCESS;
 }

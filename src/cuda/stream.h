@@ -13,8 +13,11 @@ enum { RRTO_STREAM_NON_BLOCKING = 1 };
 enum { RRTO_EVENT_BLOCKING_SYNC = 1, RRTO_EVENT_DISABLE_TIMING = 2, RRTO_EVENT_INTERPROCESS = 4 };
 
 /* The session id of a stream handle (NULL and RRTO_STREAM_LEGACY are 0; RRTO_STREAM_PER_THREAD is this thread's own).
- * false: no such stream. */
+ * false: no such stream. For whoever issues something to it: waits while a host function holds it back. Without a lock.
+ */
 bool rrto_stream_id(const void *handle, uint32_t *ret_id);
+/* The same for whoever only asks: never waits. */
+bool rrto_stream_peek_id(const void *handle, uint32_t *ret_id);
 
 /* All of these return a CUDA error. */
 int32_t rrto_stream_create(uint32_t flags, int32_t priority, void **ret_handle);
@@ -24,9 +27,16 @@ int32_t rrto_stream_query(const void *handle);
 int32_t rrto_stream_wait_event(const void *handle, const void *event, uint32_t flags);
 int32_t rrto_stream_flags(const void *handle, uint32_t *ret_flags);
 int32_t rrto_stream_priority(const void *handle, int32_t *ret_priority);
-/* Runs a function of the application once everything before it on the stream has completed; everything issued later
- * waits for it. */
-int32_t rrto_stream_host_function(const void *handle, void (*function)(void *), void *data);
+/* By id, whatever holds it back. */
+int32_t rrto_stream_synchronize_id(uint32_t stream);
+/* Has a function of the application run, on a thread of ours, once everything before it on the stream has completed;
+ * what is issued later waits for it (host_function.c). After an error it does not run; a callback is told. */
+int32_t rrto_stream_host_function(const void *handle, void (*function)(void *data), void *data);
+int32_t rrto_stream_host_callback(const void *handle, void (*callback)(void *data, int32_t status), void *data);
+/* Wait for the host functions that hold back a stream (blocking: it is ordered with the legacy stream), or all. */
+void rrto_host_functions_wait(uint32_t stream, bool blocking);
+void rrto_host_functions_wait_all(void);
+bool rrto_host_functions_pending(uint32_t stream, bool blocking);
 int32_t rrto_device_synchronize(void);
 
 int32_t rrto_event_create(uint32_t flags, void **ret_handle);

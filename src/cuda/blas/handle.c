@@ -62,12 +62,15 @@ int32_t rrto_client_prepare_cublas(cublasHandle_t handle)
     struct rrto_cublas *cublas = rrto_cublas_handle(handle);
     if (!cublas)
         return CUBLAS_STATUS_NOT_INITIALIZED;
+    /* Looked up here and not at cublasSetStream: the per-thread default stream is another one for each thread. Without
+     * the lock: a host function may hold the stream back. */
+    uint32_t stream;
+    if (!rrto_client_id_stream((cudaStream_t)__atomic_load_n(&cublas->stream, __ATOMIC_RELAXED), &stream))
+        return CUBLAS_STATUS_INVALID_VALUE;
     pthread_mutex_lock(&cublas->lock);
     int32_t status = CUBLAS_STATUS_SUCCESS;
-    /* Looked up here and not at cublasSetStream: the per-thread default stream is another one for each thread. */
-    if (!rrto_client_id_stream((cudaStream_t)cublas->stream, &cublas->state.stream)) {
-        status = CUBLAS_STATUS_INVALID_VALUE;
-    } else if (memcmp(&cublas->state, &cublas->server_state, sizeof cublas->state) != 0) {
+    cublas->state.stream = stream;
+    if (memcmp(&cublas->state, &cublas->server_state, sizeof cublas->state) != 0) {
         const struct rrto_cublas_state *state = &cublas->state;
         struct rrto_args_cublas_state args = {
             .handle = cublas->id,

@@ -46,13 +46,14 @@ int32_t rrto_client_prepare_cudnn(cudnnHandle_t handle)
     struct rrto_cudnn *cudnn = rrto_cudnn_handle(handle);
     if (!cudnn)
         return CUDNN_STATUS_BAD_PARAM;
+    /* Looked up here and not at cudnnSetStream: the per-thread default stream is another one for each thread. Without
+     * the lock: a host function may hold the stream back. */
+    uint32_t stream;
+    if (!rrto_client_id_stream((cudaStream_t)__atomic_load_n(&cudnn->stream, __ATOMIC_RELAXED), &stream))
+        return CUDNN_STATUS_BAD_PARAM;
     pthread_mutex_lock(&cudnn->lock);
     int32_t status = CUDNN_STATUS_SUCCESS;
-    uint32_t stream;
-    /* Looked up here and not at cudnnSetStream: the per-thread default stream is another one for each thread. */
-    if (!rrto_client_id_stream((cudaStream_t)cudnn->stream, &stream)) {
-        status = CUDNN_STATUS_BAD_PARAM;
-    } else if (stream != cudnn->server_stream) {
+    if (stream != cudnn->server_stream) {
         struct rrto_args_cudnn_set_stream args = {.handle = cudnn->id, .stream = stream};
         status = rrto_cudnn_status(rrto_issue_cudnn_set_stream(&args, NULL));
         if (status == CUDNN_STATUS_SUCCESS)

@@ -148,7 +148,8 @@ static void host_functions_run_after_the_stream(void **state)
     (void)state;
     int n = 0;
     assert_int_equal(rrto_client_cudaLaunchHostFunc(NULL, count, &n), 0);
-    assert_non_null(fake_last(0, RRTO_OP_stream_synchronize));
+    assert_int_equal(rrto_client_cudaStreamSynchronize(NULL), 0);
+    assert_non_null(fake_last(1, RRTO_OP_stream_synchronize)); /* the helper's, and this one */
     assert_int_equal(n, 1);
     assert_int_equal(rrto_client_cudaLaunchHostFunc(NULL, NULL, &n), cudaErrorInvalidValue);
 }
