@@ -38,5 +38,10 @@ const struct rrto_ahead_row *rrto_ahead_take(struct rrto_ahead *ahead, const uin
                                              uint64_t log_head);
 /* Something else is issued. */
 void rrto_ahead_discard(struct rrto_ahead *ahead);
+/* Whether take and discard have anything to look at: for most ops they have not. */
+static inline bool rrto_ahead_any(const struct rrto_ahead *ahead)
+{
+    return ahead->n > 0;
+}
 
 #endif

@@ -325,7 +325,7 @@ int32_t rrto_session_issue(struct rrto_session *session, struct rrto_session_cal
         pthread_mutex_unlock(&session->lock);
         return 0;
     }
-    if (made_ahead(session, bytes, n_bytes, extra)) {
+    if (rrto_ahead_any(&session->ahead) && made_ahead(session, bytes, n_bytes, extra)) {
         pthread_mutex_unlock(&session->lock);
         return 0;
     }

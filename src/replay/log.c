@@ -14,10 +14,6 @@
 
 enum { PREFAULT_BYTES = 256 << 10 };
 
-struct rrto_log_entry {
-    uint32_t offset8; /* in units of 8 bytes; the op's slots follow it */
-    uint32_t n_bytes : 22, n_slots : 10;
-};
 _Static_assert(sizeof(struct rrto_log_entry) == 8 && sizeof(struct rrto_slot) == 8, "eight bytes each");
 
 static void *reserve(uint64_t n)
@@ -53,16 +49,11 @@ void rrto_log_fini(struct rrto_log *log)
     memset(log, 0, sizeof *log);
 }
 
-static inline struct rrto_log_entry *entry(const struct rrto_log *log, uint64_t position)
-{
-    return &log->entries[position & (log->max_ops - 1)];
-}
-
 /* Drops the ops of the previous lap that begin in [from, to): the oldest ones, because the ring is in order. */
 static void drop(struct rrto_log *log, uint64_t from, uint64_t to)
 {
     while (log->oldest < log->head) {
-        uint64_t offset = (uint64_t)entry(log, log->oldest)->offset8 * 8;
+        uint64_t offset = (uint64_t)rrto_log_entry(log, log->oldest)->offset8 * 8;
         if (offset < from || offset >= to)
             return;
         log->oldest++;
@@ -94,7 +85,7 @@ uint64_t rrto_log_append(struct rrto_log *log, const void *op, size_t n_bytes, c
     memcpy(log->ring + log->at, op, n_bytes);
     if (n_slots)
         memcpy(log->ring + log->at + slots_at, slots, n_slots * sizeof *slots);
-    *entry(log, position) =
+    *rrto_log_entry(log, position) =
         (struct rrto_log_entry){(uint32_t)(log->at / 8), (uint32_t)n_bytes & 0x3fffff, n_slots & RRTO_SLOTS_MAX};
     __atomic_store_n(&log->at, log->at + room, __ATOMIC_RELAXED);
     log->head++;
@@ -109,20 +100,4 @@ void rrto_log_prefault(struct rrto_log *log)
     uint64_t n = log->capacity - log->prefaulted < PREFAULT_BYTES ? log->capacity - log->prefaulted : PREFAULT_BYTES;
     (void)madvise(log->ring + log->prefaulted, n, MADV_POPULATE_WRITE); /* older kernels refuse: then it faults */
     log->prefaulted += n;
-}
-
-const uint8_t *rrto_log_get(const struct rrto_log *log, uint64_t position, size_t *ret_n_bytes)
-{
-    if (position < log->oldest || position >= log->head)
-        return NULL;
-    const struct rrto_log_entry *e = entry(log, position);
-    *ret_n_bytes = e->n_bytes;
-    return log->ring + (uint64_t)e->offset8 * 8;
-}
-
-const struct rrto_slot *rrto_log_slots(const struct rrto_log *log, uint64_t position, unsigned *ret_n)
-{
-    const struct rrto_log_entry *e = entry(log, position);
-    *ret_n = e->n_slots;
-    return (const struct rrto_slot *)(const void *)(log->ring + (uint64_t)e->offset8 * 8 + padded(e->n_bytes));
 }

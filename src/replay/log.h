@@ -14,6 +14,11 @@
 enum { RRTO_LOG_MIN_BYTES = 4096, RRTO_LOG_BYTES_PER_OP = 64 };
 #define RRTO_LOG_MAX_BYTES ((uint64_t)1 << 32)
 
+struct rrto_log_entry {
+    uint32_t offset8; /* in units of 8 bytes; the op's slots follow it */
+    uint32_t n_bytes : 22, n_slots : 10;
+};
+
 struct rrto_log {
     uint8_t *ring;
     struct rrto_log_entry *entries;
@@ -37,8 +42,25 @@ void rrto_log_prefault(struct rrto_log *log);
 uint64_t rrto_log_append(struct rrto_log *log, const void *op, size_t n_bytes, const struct rrto_slot *slots,
                          unsigned n_slots);
 /* The op at position, 8-aligned, valid until it is dropped; NULL when it is not kept. */
-const uint8_t *rrto_log_get(const struct rrto_log *log, uint64_t position, size_t *ret_n_bytes);
+static inline struct rrto_log_entry *rrto_log_entry(const struct rrto_log *log, uint64_t position)
+{
+    return &log->entries[position & (log->max_ops - 1)];
+}
+static inline const uint8_t *rrto_log_get(const struct rrto_log *log, uint64_t position, size_t *ret_n_bytes)
+{
+    if (position < log->oldest || position >= log->head)
+        return NULL;
+    const struct rrto_log_entry *entry = rrto_log_entry(log, position);
+    *ret_n_bytes = entry->n_bytes;
+    return log->ring + (uint64_t)entry->offset8 * 8;
+}
 /* The slots of an op that is kept, valid until it is dropped. */
-const struct rrto_slot *rrto_log_slots(const struct rrto_log *log, uint64_t position, unsigned *ret_n);
+static inline const struct rrto_slot *rrto_log_slots(const struct rrto_log *log, uint64_t position, unsigned *ret_n)
+{
+    const struct rrto_log_entry *entry = rrto_log_entry(log, position);
+    uint64_t at = (uint64_t)entry->offset8 * 8 + ((entry->n_bytes + 7u) & ~(uint64_t)7);
+    *ret_n = entry->n_slots;
+    return (const struct rrto_slot *)(const void *)(log->ring + at);
+}
 
 #endif

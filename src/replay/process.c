@@ -26,7 +26,7 @@ static pthread_mutex_t start_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t open_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_key_t thread_key;
 static uint64_t n_threads;
-static __thread struct rrto_thread *this_thread __attribute__((tls_model("initial-exec")));
+__thread struct rrto_thread *rrto_this_thread;
 
 static uint64_t now_ns(void)
 {
@@ -46,7 +46,7 @@ bool rrto_process_is_mine(void)
 static void thread_ended(void *arg)
 {
     struct rrto_thread *thread = arg;
-    this_thread = NULL;
+    rrto_this_thread = NULL;
     if (thread->has_lane && rrto_process_is_mine() && !__atomic_load_n(&rrto_process.exiting, __ATOMIC_RELAXED)) {
         struct rrto_session *session = &rrto_process.session;
         pthread_mutex_lock(&session->lock);
@@ -59,10 +59,8 @@ static void thread_ended(void *arg)
     free(thread);
 }
 
-struct rrto_thread *rrto_thread_get(void)
+struct rrto_thread *rrto_thread_make(void)
 {
-    if (__builtin_expect(this_thread != NULL, 1))
-        return this_thread;
     static struct rrto_thread shared; /* memory is short: all such threads are one */
     struct rrto_thread *thread = calloc(1, sizeof *thread);
     if (!thread)
@@ -70,7 +68,7 @@ struct rrto_thread *rrto_thread_get(void)
     thread->caller.thread = __atomic_add_fetch(&n_threads, 1, __ATOMIC_RELAXED);
     rrto_buf_init(&thread->scratch, SCRATCH_MAX_BYTES);
     (void)pthread_setspecific(thread_key, thread);
-    this_thread = thread;
+    rrto_this_thread = thread;
     return thread;
 }
 
@@ -160,8 +158,7 @@ static bool start(void)
     return true;
 }
 
-/* The first call of a process, and every call of a forked child. */
-static enum rrto_call_gate enter_slowly(void)
+enum rrto_call_gate rrto_process_enter_first(void)
 {
     enum rrto_call_gate gate = RRTO_CALL_GO;
     pthread_mutex_lock(&start_lock);
@@ -178,17 +175,6 @@ static enum rrto_call_gate enter_slowly(void)
     }
     pthread_mutex_unlock(&start_lock);
     return gate;
-}
-
-enum rrto_call_gate rrto_process_enter(void)
-{
-    const uint8_t *page = __atomic_load_n(&rrto_process.page, __ATOMIC_ACQUIRE);
-    if (__builtin_expect(!page || !page[0], 0)) {
-        enum rrto_call_gate gate = enter_slowly();
-        if (gate != RRTO_CALL_GO)
-            return gate;
-    }
-    return __atomic_load_n(&rrto_process.exiting, __ATOMIC_RELAXED) ? RRTO_CALL_EXITING : RRTO_CALL_GO;
 }
 
 /* What is pending leaves, and the goodbye; for GOODBYE_MS at most, whatever other threads are doing. */
@@ -238,10 +224,10 @@ __attribute__((destructor)) static void leave(void)
 
 /* --- the session --- */
 
-struct rrto_session *rrto_process_session(void)
+struct rrto_session *rrto_process_session_slowly(void)
 {
     int state = __atomic_load_n(&rrto_process.state, __ATOMIC_ACQUIRE);
-    if (__builtin_expect(state == RRTO_PROCESS_NO_SESSION, 0)) {
+    if (state == RRTO_PROCESS_NO_SESSION) {
         if (rrto_process_enter() != RRTO_CALL_GO)
             return NULL;
         pthread_mutex_lock(&open_lock);

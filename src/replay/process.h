@@ -28,15 +28,37 @@ struct rrto_thread {
     unsigned depth;
     bool has_lane;
 };
-/* The calling thread's; never NULL. */
-struct rrto_thread *rrto_thread_get(void);
+/* The calling thread's; never NULL. This and the next three stand on the way of every call: what is usual is in line.
+ */
+extern __thread struct rrto_thread *rrto_this_thread __attribute__((tls_model("initial-exec")));
+struct rrto_thread *rrto_thread_make(void);
+static inline struct rrto_thread *rrto_thread_get(void)
+{
+    struct rrto_thread *thread = rrto_this_thread;
+    return __builtin_expect(thread != NULL, 1) ? thread : rrto_thread_make();
+}
 
 /* At every entry: whether this process may go on. */
-enum rrto_call_gate rrto_process_enter(void);
+enum rrto_call_gate rrto_process_enter_first(void); /* the first call of a process, and every call of a forked child */
+static inline enum rrto_call_gate rrto_process_enter(void)
+{
+    const uint8_t *page = __atomic_load_n(&rrto_process.page, __ATOMIC_ACQUIRE);
+    if (__builtin_expect(!page || !page[0], 0)) {
+        enum rrto_call_gate gate = rrto_process_enter_first();
+        if (gate != RRTO_CALL_GO)
+            return gate;
+    }
+    return __atomic_load_n(&rrto_process.exiting, __ATOMIC_RELAXED) ? RRTO_CALL_EXITING : RRTO_CALL_GO;
+}
 /* Whether this is the process that entered, not a forked child of it. */
 bool rrto_process_is_mine(void);
 /* The session, opened if need be; NULL when there is none (rrto_process.error tells why). */
-struct rrto_session *rrto_process_session(void);
+struct rrto_session *rrto_process_session_slowly(void);
+static inline struct rrto_session *rrto_process_session(void)
+{
+    bool open = __atomic_load_n(&rrto_process.state, __ATOMIC_ACQUIRE) == RRTO_PROCESS_OPEN;
+    return __builtin_expect(open, 1) ? &rrto_process.session : rrto_process_session_slowly();
+}
 /* Opens the session; under a lock of the caller. */
 bool rrto_process_connect(struct rrto_process *process);
 
