@@ -225,6 +225,7 @@ uint64_t rrto_seq_push(struct rrto_seq *seq, unsigned lane_number, uint64_t toke
 {
     struct lane *lane = &seq->lanes[lane_number];
     uint64_t position = seq->head, mixed = mix(token), found[N_CONTEXTS];
+#pragma GCC unroll 5
     for (unsigned c = 0; c < N_CONTEXTS; c++) {
         uint64_t leaves = lane->tokens[(lane->at - context_length[c]) % MAX_CONTEXT];
         lane->hash[c] = lane->hash[c] * MULTIPLIER + mixed - leaves * seq->power[c];
