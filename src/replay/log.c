@@ -12,7 +12,7 @@
 #define MADV_POPULATE_WRITE 23
 #endif
 
-enum { PREFAULT_BYTES = 256 << 10, CACHE_LINE = 64, AHEAD_BYTES = 448, MAX_AHEAD_LINES = 24 };
+enum { PREFAULT_BYTES = 256 << 10, CACHE_LINE = 64, AHEAD_BYTES = 448, AHEAD_OPS = 32, MAX_AHEAD_LINES = 24 };
 
 _Static_assert(sizeof(struct rrto_log_entry) == 8 && sizeof(struct rrto_slot) == 8, "eight bytes each");
 
@@ -67,6 +67,7 @@ static inline void fetch_ahead(const struct rrto_log *log, uint64_t room)
     uint64_t from = log->at + room + AHEAD_BYTES, n = room / CACHE_LINE + 1;
     for (uint64_t i = 0; i < n && i < MAX_AHEAD_LINES && from < log->capacity; i++, from += CACHE_LINE)
         __builtin_prefetch(log->ring + from, 1);
+    __builtin_prefetch(rrto_log_entry(log, log->head + AHEAD_OPS), 1);
 }
 
 static uint64_t padded(uint64_t n_bytes)

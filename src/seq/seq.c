@@ -15,6 +15,7 @@ enum {
     RESUME_LIFE = 64,    /* ops after which it is not looked for any more */
     FOLLOW_AGAIN = 8,    /* matches after a deviation until the lane is said to follow a sequence again */
     N_INFERENCES = 4096, /* whose places are remembered */
+    FETCH_AHEAD = 32,    /* ops: where the arrays will be written next, in time */
     MAX_TABLE = 1 << 16, /* slots per context length */
 };
 
@@ -243,6 +244,8 @@ uint64_t rrto_seq_push(struct rrto_seq *seq, unsigned lane_number, uint64_t toke
     seq->next[position & seq->mask] = 0;
     if (lane->last != RRTO_SEQ_NONE && position - lane->last <= seq->mask)
         seq->next[lane->last & seq->mask] = (uint32_t)(position - lane->last);
+    __builtin_prefetch(&seq->tokens[(position + FETCH_AHEAD) & seq->mask], 1);
+    __builtin_prefetch(&seq->next[(position + FETCH_AHEAD) & seq->mask], 1);
     lane->last = position;
     lane->expected = source == RRTO_SEQ_NONE ? RRTO_SEQ_NONE : successor(seq, source);
     seq->id_before = seq->id_so_far;
