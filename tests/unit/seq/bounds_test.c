@@ -15,7 +15,7 @@
 /* The most that one op may cost, however many ops are remembered and whatever they are: five look-ups of four ways, two
  * scans of 16 ops, one look for the sequence that is followed; and what a boundary may: a look at each sequence. Raise
  * it when the rule is made to look further, never because a stream made it necessary. */
-enum { MAX_STEPS = 700, MAX_BOUNDARY_STEPS = 128 * 12 };
+enum { MAX_STEPS = 1000, MAX_BOUNDARY_STEPS = 128 * 12 };
 enum { SMALL = 1 << 12, LARGE = 1 << 17, LAPS = 4, INFERENCE = 72, PAGE = 4096 };
 
 static uint64_t n_steps;
