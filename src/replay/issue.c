@@ -73,19 +73,19 @@ static void decide(struct rrto_session *session, const uint8_t *op, size_t n, co
 }
 
 /* Where the op is predicted to repeat the log, and its token into the search. */
-static uint64_t predict(struct rrto_session *session, unsigned lane, const uint8_t *op, size_t n)
+static struct rrto_prediction predict(struct rrto_session *session, unsigned lane, const uint8_t *op, size_t n)
 {
     if (!session->predict)
-        return RRTO_RECORD_NO_SOURCE;
+        return (struct rrto_prediction){.source = RRTO_RECORD_NO_SOURCE};
     const struct rrto_session_options *options = &session->options;
-    uint64_t source =
-        rrto_predict(session->seq, &session->encoder, options->table, options->token_hidden, lane, op, n).source;
-    if (source != RRTO_SEQ_NONE && options->deviate && ++session->n_predictions % options->deviate == 0) {
+    struct rrto_prediction prediction =
+        rrto_predict(session->seq, &session->encoder, options->table, options->token_hidden, lane, op, n);
+    if (prediction.source != RRTO_SEQ_NONE && options->deviate && ++session->n_predictions % options->deviate == 0) {
         session->n_dropped++;
-        source = RRTO_RECORD_NO_SOURCE;
+        prediction = (struct rrto_prediction){.source = RRTO_RECORD_NO_SOURCE};
     }
     session->counters->deviations = session->n_dropped + rrto_seq_deviations(session->seq);
-    return source;
+    return prediction;
 }
 
 /* Brings one sequence of the report up to date; it takes the place of one that was repeated less often. */
@@ -161,8 +161,10 @@ static bool append(struct rrto_session *session, struct rrto_session_caller *cal
         return false;
     }
 
-    uint64_t source = predict(session, caller->lane, op, n);
-    unsigned flags = (decision->wait ? RRTO_RECORD_WAIT : 0u) | (up ? RRTO_RECORD_PAYLOAD : 0u);
+    struct rrto_prediction prediction = predict(session, caller->lane, op, n);
+    uint64_t source = prediction.source;
+    unsigned flags = (decision->wait ? RRTO_RECORD_WAIT : 0u) | (up ? RRTO_RECORD_PAYLOAD : 0u) |
+                     (prediction.same ? RRTO_RECORD_SAME : 0u);
     size_t changed = 0;
     enum rrto_record_how how = rrto_record_encode(&session->encoder, source, op, n, flags, &changed);
     decision->source = how == RRTO_RECORD_AS_PREDICTED ? source : RRTO_RECORD_NO_SOURCE;

@@ -23,13 +23,14 @@ struct rrto_prediction rrto_predict(struct rrto_seq *seq, struct rrto_record_enc
     uint64_t expected = rrto_seq_expected(seq, lane), token;
     size_t n_expected = 0;
     const uint8_t *like = expected == RRTO_SEQ_NONE ? NULL : rrto_log_get(log, expected, &n_expected);
-    if (like && n_expected == n_bytes && memcmp(like, op, n_bytes) == 0)
+    bool same = like && n_expected == n_bytes && memcmp(like, op, n_bytes) == 0;
+    if (same)
         token = rrto_seq_token(seq, expected); /* equal bytes, equal token */
     else
         token = table->token(op, n_bytes) & ~token_hidden;
     uint64_t found = rrto_seq_push(seq, lane, token, log->oldest);
     if (found == expected)
-        return (struct rrto_prediction){.source = found};
+        return (struct rrto_prediction){.source = found, .same = same};
     if (like && n_expected == n_bytes && rrto_optable_number(like) == rrto_optable_number(op) &&
         is_cheaper(encoder, expected, found, op, n_bytes)) {
         rrto_seq_insist(seq, lane, expected);

@@ -10,6 +10,7 @@
 struct rrto_prediction {
     uint64_t source; /* RRTO_RECORD_NO_SOURCE: none, the op is to travel literally */
     bool jump;       /* it is not where the lane was expected to go on */
+    bool same;       /* the op has been compared with that one: equal bytes */
 };
 
 /* Pushes the lane's next op into the search. To be called once for each op, before it is encoded. token_hidden: bits of

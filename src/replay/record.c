@@ -164,18 +164,18 @@ enum rrto_record_how rrto_record_encode(struct rrto_record_encoder *encoder, uin
     unsigned n_slots = 0;
     size_t n_source = 0, changed = 0;
     const uint8_t *source_op = source == RRTO_RECORD_NO_SOURCE ? NULL : rrto_log_get(&encoder->log, source, &n_source);
-    flags &= RRTO_RECORD_WAIT | RRTO_RECORD_PAYLOAD;
-    if (flags & RRTO_RECORD_WAIT)
-        flags |= RRTO_RECORD_HASH;
-
     const uint8_t *predicted =
         source_op && n_source == n_bytes ? predict(encoder, source, source_op, op, n_bytes) : NULL;
-    if (predicted && memcmp(predicted, op, n_bytes) == 0) {
+    bool same = flags & RRTO_RECORD_SAME && predicted == source_op;
+    if (predicted && (same || memcmp(predicted, op, n_bytes) == 0)) {
         how = RRTO_RECORD_AS_PREDICTED;
         open_at(encoder, source);
     } else if (predicted && put_patched(encoder, source, predicted, op, n_bytes, &changed)) {
         how = RRTO_RECORD_AS_PATCHED;
     }
+    flags &= RRTO_RECORD_WAIT | RRTO_RECORD_PAYLOAD;
+    if (flags & RRTO_RECORD_WAIT)
+        flags |= RRTO_RECORD_HASH;
     encoder->hash = rrto_record_hash(encoder->hash, op, n_bytes);
     if (how == RRTO_RECORD_AS_LITERAL) {
         put_literal(encoder, op, n_bytes, flags);

@@ -14,6 +14,7 @@ enum rrto_record_flags {
     RRTO_RECORD_PAYLOAD = 1 << 3, /* the last op's `up` payload follows the record */
     RRTO_RECORD_PATCHED = 1 << 4,
     RRTO_RECORD_HASH = 1 << 5, /* the audit hash after the last op follows */
+    RRTO_RECORD_SAME = 1 << 8, /* to encode only: the caller has found the op equal to its source */
 };
 enum {
     RRTO_RECORD_MAX_OPS = 1 << 20,         /* in one record */
