@@ -13,7 +13,9 @@ enum { MAX_OUT_BYTES = 64 << 20, MAX_RECORD_HEAD = 1 + 3 * 10 + 8 };
 
 uint64_t rrto_record_hash(uint64_t hash, const void *op, size_t n_bytes)
 {
-    return XXH3_64bits_withSeed(op, n_bytes, hash);
+    /* Without a seed, which XXH3 would expand to 192 bytes for every op of more than 240. */
+    uint64_t mixed = (hash ^ XXH3_64bits(op, n_bytes)) * UINT64_C(0x9e3779b97f4a7c15);
+    return mixed ^ mixed >> 32;
 }
 
 int rrto_record_encoder_init(struct rrto_record_encoder *encoder, uint64_t log_bytes, unsigned slot_kinds)

@@ -11,7 +11,7 @@
 
 enum {
     RRTO_SCRUB_CALL_BYTES = 1 << 10,   /* at the end of each call */
-    RRTO_SCRUB_ISSUE_BYTES = 3 << 9,   /* more than an op uses that nobody waits for */
+    RRTO_SCRUB_ISSUE_BYTES = 1 << 10,  /* below an op that nobody waits for */
     RRTO_SCRUB_WAITED_BYTES = 8 << 10, /* who has waited has been deeper, and has the time */
 };
 
