@@ -7,8 +7,8 @@
  * Way: replay RRTO_LOG_BYTES=4096
  * Way: replay RRTO_LOG_BYTES=16448
  * Way: replay RRTO_LOG_BYTES=16448 RRTO_DEVIATE=5 RRTO_FRAME_BYTES=100
- * Report: replay ops_literal < 400
- * Report: replay RRTO_LOG_BYTES=4096 ops_literal > 1000
+ * Report: replay ops_literal < 60
+ * Report: replay RRTO_LOG_BYTES=4096 ops_literal > 300
  * Rule: 17
  * Seen to fail: the client keeps twice the log that was agreed on: the server refuses a prediction in the ways with
  * a short log, with and without the scheduler; the distance of a record counts from where it ends, not from where it

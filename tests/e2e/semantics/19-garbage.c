@@ -4,7 +4,8 @@
  * garbage changes from round to round it travels as byte runs, counted apart: what differs in each of the last rounds,
  * 13 bytes between fields and 8 between the parameters, is what the report says.
  *
- * Report: replay arg_bytes_changed_per_inference_last == 21
+ * Way: replay RRTO_DISABLE=counters,pointers
+ * Report: replay RRTO_DISABLE=counters,pointers arg_bytes_changed_per_inference_last == 21
  * Report: replay ops_patched > 100
  * Report: replay ops_literal < 80
  * Rule: 19

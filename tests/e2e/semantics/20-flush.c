@@ -6,7 +6,7 @@
  * values that were never used before, no more than 64 are in one frame.
  *
  * Report: async frames_up >= 40
- * Report: replay frames_up >= 36
+ * Report: replay frames_up >= 33
  * Rule: 20
  * Seen to fail: nothing is flushed by time: it hangs in async and replay; 64 pending literals flush nothing: the report
  * says 29 frames in async and replay, with and without the scheduler, and `flush` finds 300 fills in one; a payload
