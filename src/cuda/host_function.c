@@ -58,13 +58,18 @@ static struct held *find_locked(uint64_t ticket, uint32_t stream, bool blocking,
 static void wait_for(uint32_t stream, bool blocking, bool all, bool other)
 {
     /* A function may not call CUDA; one that does must not wait for itself. */
-    if (!__atomic_load_n(&state.any, __ATOMIC_ACQUIRE) || is_helper)
+    if (!rrto_host_functions_any() || is_helper)
         return;
     pthread_mutex_lock(&state.lock);
     uint64_t ticket = state.tickets; /* those that come later are somebody else's affair */
     while (find_locked(ticket, stream, blocking, all, other))
         pthread_cond_wait(&state.released, &state.lock);
     pthread_mutex_unlock(&state.lock);
+}
+
+bool rrto_host_functions_any(void)
+{
+    return __atomic_load_n(&state.any, __ATOMIC_ACQUIRE);
 }
 
 void rrto_host_functions_wait(uint32_t stream, bool blocking)
@@ -79,7 +84,7 @@ void rrto_host_functions_wait_all(void)
 
 bool rrto_host_functions_pending(uint32_t stream, bool blocking)
 {
-    if (!__atomic_load_n(&state.any, __ATOMIC_ACQUIRE))
+    if (!rrto_host_functions_any())
         return false;
     pthread_mutex_lock(&state.lock);
     bool pending = find_locked(UINT64_MAX, stream, blocking, false, false) != NULL;

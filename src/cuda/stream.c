@@ -110,9 +110,10 @@ bool rrto_stream_peek_id(const void *handle, uint32_t *ret_id)
 bool rrto_stream_id(const void *handle, uint32_t *ret_id)
 {
     uint32_t flags;
-    if (!rrto_stream_peek_id(handle, ret_id) || rrto_stream_flags(handle, &flags))
+    if (!rrto_stream_peek_id(handle, ret_id))
         return false;
-    rrto_host_functions_wait(*ret_id, !(flags & RRTO_STREAM_NON_BLOCKING));
+    if (__builtin_expect(rrto_host_functions_any(), 0) && rrto_stream_flags(handle, &flags) == RRTO_CUDA_SUCCESS)
+        rrto_host_functions_wait(*ret_id, !(flags & RRTO_STREAM_NON_BLOCKING));
     return true;
 }
 

@@ -33,6 +33,8 @@ int32_t rrto_stream_synchronize_id(uint32_t stream);
  * what is issued later waits for it (host_function.c). After an error it does not run; a callback is told. */
 int32_t rrto_stream_host_function(const void *handle, void (*function)(void *data), void *data);
 int32_t rrto_stream_host_callback(const void *handle, void (*callback)(void *data, int32_t status), void *data);
+/* Whether any has not run yet. */
+bool rrto_host_functions_any(void);
 /* Wait for the host functions that hold back a stream (blocking: it is ordered with the legacy stream), or all. */
 void rrto_host_functions_wait(uint32_t stream, bool blocking);
 void rrto_host_functions_wait_all(void);

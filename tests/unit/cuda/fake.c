@@ -4,9 +4,13 @@
 
 #include "base/status.h"
 
+#include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct fake fake;
+/* Helper threads of the front ends issue, too. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 static void make_device(void)
 {
@@ -62,7 +66,7 @@ static void reply(const struct fake_op *op, struct rrto_buf *buf)
     }
 }
 
-int32_t rrto_issue(const uint8_t *bytes, size_t n_bytes, const struct rrto_issue_extra *extra)
+static int32_t issue_locked(const uint8_t *bytes, size_t n_bytes, const struct rrto_issue_extra *extra)
 {
     if (fake.lost)
         return RRTO_LOST;
@@ -93,13 +97,40 @@ int32_t rrto_issue(const uint8_t *bytes, size_t n_bytes, const struct rrto_issue
     return op->number == fake.fail_number ? fake.fail_status : fake.status;
 }
 
+int32_t rrto_issue(const uint8_t *bytes, size_t n_bytes, const struct rrto_issue_extra *extra)
+{
+    pthread_mutex_lock(&lock);
+    int32_t status = issue_locked(bytes, n_bytes, extra);
+    pthread_mutex_unlock(&lock);
+    return status;
+}
+
+static pthread_key_t scratch_key;
+
+static void free_scratch(void *buf)
+{
+    rrto_buf_fini(buf);
+    free(buf);
+}
+
+static void make_scratch_key(void)
+{
+    pthread_key_create(&scratch_key, free_scratch);
+}
+
+/* One per thread, as in a session. */
 struct rrto_buf *rrto_issue_scratch(void)
 {
-    static struct rrto_buf buf;
-    if (!buf.max)
-        rrto_buf_init(&buf, 1 << 20);
-    rrto_buf_clear(&buf);
-    return &buf;
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, make_scratch_key);
+    struct rrto_buf *buf = pthread_getspecific(scratch_key);
+    if (!buf) {
+        buf = malloc(sizeof *buf);
+        rrto_buf_init(buf, 1 << 20);
+        pthread_setspecific(scratch_key, buf);
+    }
+    rrto_buf_clear(buf);
+    return buf;
 }
 
 bool rrto_issue_poll(uint64_t position)
@@ -110,9 +141,12 @@ bool rrto_issue_poll(uint64_t position)
 bool rrto_issue_stream_position(uint32_t stream, uint64_t *ret_position)
 {
     (void)stream;
-    if (fake.n_ops)
+    pthread_mutex_lock(&lock);
+    bool any = fake.n_ops != 0;
+    if (any)
         *ret_position = fake.base + fake.n_ops - 1;
-    return fake.n_ops != 0;
+    pthread_mutex_unlock(&lock);
+    return any;
 }
 
 int32_t rrto_issue_wait(uint64_t position)
