@@ -52,8 +52,12 @@ void *rrto_objects_remove(struct rrto_worker *worker, enum rrto_kind kind, uint3
     if (!rrto_objects_take(&worker->objects, kind, id, &object))
         return NULL;
     for (uint32_t i = 1; kind == RRTO_KIND_stream && i < worker->n_streams; i++) {
-        if (worker->streams[i].id == id)
-            worker->streams[i] = worker->streams[--worker->n_streams];
+        if (worker->streams[i].id != id)
+            continue;
+        /* Its work goes on when it is destroyed, and a device synchronise, or a block that is freed, still means it:
+         * the legacy stream stands for it from now on. If that cannot be, neither can what comes later on the device. */
+        (void)order_one(worker, worker->streams[0].stream, object);
+        worker->streams[i] = worker->streams[--worker->n_streams];
     }
     for (uint32_t i = 0; kind == RRTO_KIND_module && i < worker->n_symbols;) {
         if (worker->symbols[i].module == id)
