@@ -55,7 +55,8 @@ void *rrto_objects_remove(struct rrto_worker *worker, enum rrto_kind kind, uint3
         if (worker->streams[i].id != id)
             continue;
         /* Its work goes on when it is destroyed, and a device synchronise, or a block that is freed, still means it:
-         * the legacy stream stands for it from now on. If that cannot be, neither can what comes later on the device. */
+         * the legacy stream stands for it from now on. If that cannot be, neither can what comes later on the device.
+         */
         (void)order_one(worker, worker->streams[0].stream, object);
         worker->streams[i] = worker->streams[--worker->n_streams];
     }

@@ -12,7 +12,7 @@
 
 #include <string.h>
 
-enum { CONTEXT_API_VERSION = 3020, CAPTURE_MODES = 3 };
+enum { CONTEXT_API_VERSION = 3020 };
 
 static CUresult driver(int32_t result)
 {
@@ -306,17 +306,6 @@ CUresult rrto_client_cuCtxSynchronize(void)
 {
     int32_t result = rrto_context_need();
     return driver(result ? result : rrto_device_synchronize());
-}
-
-CUresult rrto_client_cuThreadExchangeStreamCaptureMode(CUstreamCaptureMode *mode)
-{
-    struct rrto_cuda_thread *thread = rrto_cuda_thread();
-    if (!mode || (unsigned)*mode >= CAPTURE_MODES)
-        return CUDA_ERROR_INVALID_VALUE;
-    int32_t before = thread->capture_mode;
-    thread->capture_mode = (int32_t)*mode;
-    *mode = (CUstreamCaptureMode)before;
-    return CUDA_SUCCESS;
 }
 
 CUresult rrto_client_cuGetErrorName(CUresult error, const char **name)

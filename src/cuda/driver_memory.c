@@ -3,6 +3,7 @@
 #include "cuda/arena.h"
 #include "cuda/context.h"
 #include "cuda/error.h"
+#include "cuda/graph/capture.h"
 #include "cuda/host.h"
 #include "cuda/memory.h"
 #include "cuda/stream.h"
@@ -18,12 +19,24 @@ static CUresult driver(int32_t result)
     return (CUresult)rrto_cuda_to_driver(result);
 }
 
-CUresult rrto_client_cuMemAlloc_v2(CUdeviceptr *address, size_t n_bytes)
+/* Of calls that CUDA calls potentially unsafe while something is captured. */
+static int32_t need_unsafely(void)
+{
+    int32_t result = rrto_context_need();
+    return result ? result : rrto_capture_unsafe();
+}
+
+static CUresult allocate(CUdeviceptr *address, size_t n_bytes, bool ordered)
 {
     if (!address || n_bytes == 0)
         return CUDA_ERROR_INVALID_VALUE;
-    int32_t result = rrto_context_need();
+    int32_t result = ordered ? rrto_context_need() : need_unsafely();
     return driver(result ? result : rrto_arena_alloc(n_bytes, address));
+}
+
+CUresult rrto_client_cuMemAlloc_v2(CUdeviceptr *address, size_t n_bytes)
+{
+    return allocate(address, n_bytes, false);
 }
 
 CUresult rrto_client_cuMemAllocPitch_v2(CUdeviceptr *address, size_t *pitch, size_t width, size_t height,
@@ -40,7 +53,7 @@ CUresult rrto_client_cuMemAllocPitch_v2(CUdeviceptr *address, size_t *pitch, siz
 
 CUresult rrto_client_cuMemFree_v2(CUdeviceptr address)
 {
-    int32_t result = rrto_context_need();
+    int32_t result = need_unsafely();
     if (result || !address)
         return driver(result);
     return driver(rrto_arena_free(address));
@@ -51,7 +64,8 @@ CUresult rrto_client_cuMemAllocAsync(CUdeviceptr *address, size_t n_bytes, CUstr
     uint32_t id;
     if (!rrto_stream_id(stream, &id))
         return CUDA_ERROR_INVALID_HANDLE;
-    return rrto_client_cuMemAlloc_v2(address, n_bytes);
+    int32_t refused = rrto_capture_refuse(id, RRTO_CUDA_NOT_SUPPORTED); /* memory nodes are not offered */
+    return refused ? driver(refused) : allocate(address, n_bytes, true);
 }
 
 CUresult rrto_client_cuMemFreeAsync(CUdeviceptr address, CUstream stream)
@@ -59,7 +73,12 @@ CUresult rrto_client_cuMemFreeAsync(CUdeviceptr address, CUstream stream)
     uint32_t id;
     if (!rrto_stream_id(stream, &id))
         return CUDA_ERROR_INVALID_HANDLE;
-    return address ? rrto_client_cuMemFree_v2(address) : CUDA_ERROR_INVALID_VALUE;
+    if (!address)
+        return CUDA_ERROR_INVALID_VALUE;
+    int32_t result = rrto_context_need();
+    if (!result)
+        result = rrto_capture_refuse(id, RRTO_CUDA_NOT_SUPPORTED);
+    return driver(result ? result : rrto_arena_free(address));
 }
 
 CUresult rrto_client_cuMemGetInfo_v2(size_t *free_bytes, size_t *total_bytes)
@@ -236,7 +255,7 @@ CUresult rrto_client_cuMemsetD2D8_v2(CUdeviceptr dst, size_t pitch, unsigned cha
 
 CUresult rrto_client_cuMemHostAlloc(void **memory, size_t n_bytes, unsigned int flags)
 {
-    int32_t result = rrto_context_need();
+    int32_t result = need_unsafely();
     if (!memory || n_bytes == 0 || flags > 7)
         return CUDA_ERROR_INVALID_VALUE;
     return driver(result ? result : rrto_host_alloc(n_bytes, flags, memory));
@@ -249,12 +268,15 @@ CUresult rrto_client_cuMemAllocHost_v2(void **memory, size_t n_bytes)
 
 CUresult rrto_client_cuMemFreeHost(void *memory)
 {
-    return memory ? driver(rrto_host_free(memory)) : CUDA_ERROR_INVALID_VALUE;
+    int32_t result = rrto_capture_unsafe();
+    if (!memory)
+        return CUDA_ERROR_INVALID_VALUE;
+    return driver(result ? result : rrto_host_free(memory));
 }
 
 CUresult rrto_client_cuMemHostRegister_v2(void *memory, size_t n_bytes, unsigned int flags)
 {
-    int32_t result = rrto_context_need();
+    int32_t result = need_unsafely();
     if (!result && flags & ~3u)
         result = RRTO_CUDA_NOT_SUPPORTED;
     return driver(result ? result : rrto_host_register(memory, n_bytes, flags));
@@ -262,7 +284,8 @@ CUresult rrto_client_cuMemHostRegister_v2(void *memory, size_t n_bytes, unsigned
 
 CUresult rrto_client_cuMemHostUnregister(void *memory)
 {
-    return driver(rrto_host_unregister(memory));
+    int32_t result = rrto_capture_unsafe();
+    return driver(result ? result : rrto_host_unregister(memory));
 }
 
 CUresult rrto_client_cuMemHostGetFlags(unsigned int *flags, void *memory)

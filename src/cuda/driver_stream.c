@@ -88,43 +88,6 @@ CUresult rrto_client_cuStreamGetId(CUstream stream, unsigned long long *ret_id)
     return CUDA_SUCCESS;
 }
 
-/* Nothing is ever captured; the other outputs are written only while capturing. */
-static CUresult not_capturing(CUstream stream, CUstreamCaptureStatus *status)
-{
-    uint32_t flags;
-    if (!status)
-        return CUDA_ERROR_INVALID_VALUE;
-    *status = CU_STREAM_CAPTURE_STATUS_NONE;
-    return driver(rrto_stream_flags(stream, &flags));
-}
-
-CUresult rrto_client_cuStreamIsCapturing(CUstream stream, CUstreamCaptureStatus *status)
-{
-    return not_capturing(stream, status);
-}
-
-CUresult rrto_client_cuStreamGetCaptureInfo_v2(CUstream stream, CUstreamCaptureStatus *status, cuuint64_t *id,
-                                               CUgraph *graph, const CUgraphNode **dependencies, size_t *n_dependencies)
-{
-    (void)id;
-    (void)graph;
-    (void)dependencies;
-    (void)n_dependencies;
-    return not_capturing(stream, status);
-}
-
-CUresult rrto_client_cuStreamGetCaptureInfo_v3(CUstream stream, CUstreamCaptureStatus *status, cuuint64_t *id,
-                                               CUgraph *graph, const CUgraphNode **dependencies,
-                                               const CUgraphEdgeData **edges, size_t *n_dependencies)
-{
-    (void)id;
-    (void)graph;
-    (void)dependencies;
-    (void)edges;
-    (void)n_dependencies;
-    return not_capturing(stream, status);
-}
-
 CUresult rrto_client_cuEventCreate(CUevent *event, unsigned int flags)
 {
     void *handle = NULL;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Events: an event remembers where in the log it was last recorded, which is all that a query needs. */
 #include "cuda/error.h"
+#include "cuda/graph/capture.h"
 #include "cuda/object.h"
 #include "cuda/stream.h"
 #include "gen/issue_ops.h"
@@ -69,10 +70,13 @@ int32_t rrto_event_record(void *handle, const void *stream, uint32_t flags)
     struct rrto_args_event_record args = {.flags = flags};
     if (!object || !rrto_stream_id(stream, &args.stream))
         return RRTO_CUDA_INVALID_HANDLE;
+    int32_t result;
+    if (rrto_capture_event_record(object, stream, flags, &result))
+        return result;
     args.event = object->id;
     uint64_t position = 0;
     struct rrto_issue_extra extra = {.ret_position = &position};
-    int32_t result = rrto_cuda_issued(rrto_issue_event_record(&args, &extra));
+    result = rrto_cuda_issued(rrto_issue_event_record(&args, &extra));
     if (result)
         return result;
     pthread_mutex_lock(&record_lock);
@@ -88,21 +92,21 @@ int32_t rrto_event_synchronize(const void *handle)
     const struct rrto_object *object = rrto_object_check(handle, RRTO_OBJECT_EVENT);
     if (!object)
         return RRTO_CUDA_INVALID_HANDLE;
+    int32_t result = rrto_capture_event_touch(object);
+    if (result)
+        return result;
     if (!last_record(object, &record))
         return rrto_cuda_sticky();
     struct rrto_args_event_synchronize args = {.event = object->id};
-    int32_t result = rrto_cuda_issued(rrto_issue_event_synchronize(&args, NULL));
+    result = rrto_cuda_issued(rrto_issue_event_synchronize(&args, NULL));
     if (!result)
         rrto_stream_finished(record.stream, record.position);
     return result;
 }
 
-int32_t rrto_event_query(const void *handle)
+static int32_t query(const struct rrto_object *object)
 {
     struct record record;
-    const struct rrto_object *object = rrto_object_check(handle, RRTO_OBJECT_EVENT);
-    if (!object)
-        return RRTO_CUDA_INVALID_HANDLE;
     int32_t sticky = rrto_cuda_sticky();
     if (sticky)
         return sticky;
@@ -116,6 +120,17 @@ int32_t rrto_event_query(const void *handle)
     return sticky ? sticky : RRTO_CUDA_NOT_READY;
 }
 
+int32_t rrto_event_query(const void *handle)
+{
+    const struct rrto_object *object = rrto_object_check(handle, RRTO_OBJECT_EVENT);
+    if (!object)
+        return RRTO_CUDA_INVALID_HANDLE;
+    int32_t result = rrto_capture_event_touch(object);
+    if (!result)
+        result = rrto_capture_unsafe();
+    return result ? result : query(object);
+}
+
 int32_t rrto_event_elapsed(const void *start, const void *end, float *ret_ms)
 {
     const struct rrto_object *first = rrto_object_check(start, RRTO_OBJECT_EVENT);
@@ -124,12 +139,17 @@ int32_t rrto_event_elapsed(const void *start, const void *end, float *ret_ms)
         return RRTO_CUDA_INVALID_VALUE;
     if (!first || !second || (first->event.flags | second->event.flags) & RRTO_EVENT_DISABLE_TIMING)
         return RRTO_CUDA_INVALID_HANDLE;
+    int32_t ready = rrto_capture_event_touch(first);
+    if (!ready)
+        ready = rrto_capture_event_touch(second);
+    if (ready)
+        return ready;
     struct record record;
     if (!last_record(first, &record) || !last_record(second, &record))
         return RRTO_CUDA_INVALID_HANDLE;
-    int32_t ready = rrto_event_query(start);
+    ready = query(first);
     if (!ready)
-        ready = rrto_event_query(end);
+        ready = query(second);
     if (ready)
         return ready;
     struct rrto_args_event_elapsed args = {.start = first->id, .end = second->id};

@@ -5,6 +5,7 @@
  * function that waits for what a thread does later therefore ends, unless that thread first issues more to the held
  * stream (docs/limits.md). No lock is held while anything waits or a function runs. */
 #include "cuda/error.h"
+#include "cuda/graph/capture.h"
 #include "cuda/stream.h"
 #include "gen/issue_ops.h"
 #include "replay/issue.h"
@@ -201,8 +202,15 @@ static int32_t launch(const void *handle, const struct host_call *given)
 
 int32_t rrto_stream_host_function(const void *handle, void (*function)(void *data), void *data)
 {
+    uint32_t stream;
     if (!function)
         return RRTO_CUDA_INVALID_VALUE;
+    if (!rrto_stream_peek_id(handle, &stream))
+        return RRTO_CUDA_INVALID_HANDLE;
+    if (rrto_capture_has(stream)) {
+        struct rrto_work work = {.kind = RRTO_NODE_HOST, .host = function, .host_data = data};
+        return rrto_capture_add(stream, &work);
+    }
     return launch(handle, &(struct host_call){.function = function, .data = data});
 }
 

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "cuda/device.h"
 #include "cuda/error.h"
+#include "cuda/graph/capture.h"
 #include "cuda/host.h"
 #include "cuda/module.h"
 #include "cuda/stream.h"
@@ -162,6 +163,8 @@ static int32_t issue_launch(struct rrto_function *function, const struct rrto_la
         if (result)
             return result;
     }
+    if (rrto_capture_watched())
+        rrto_capture_function(function->handle);
     return rrto_cuda_issued(rrto_issue_launch(&args, NULL));
 }
 

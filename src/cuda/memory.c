@@ -5,6 +5,7 @@
 
 #include "cuda/arena.h"
 #include "cuda/error.h"
+#include "cuda/graph/capture.h"
 #include "cuda/host.h"
 #include "cuda/stream.h"
 #include "cuda/symbol.h"
@@ -32,7 +33,7 @@ bool rrto_memory_is_device(uint64_t address, uint64_t n, bool said_device)
            (said_device ? rrto_symbol_find(address, n, NULL) : rrto_symbol_ours(address));
 }
 
-static bool device_ok(uint64_t address, uint64_t n)
+bool rrto_memory_live(uint64_t address, uint64_t n)
 {
     return rrto_arena_contains(address) ? rrto_arena_live(address, n) : rrto_symbol_find(address, n, NULL);
 }
@@ -77,7 +78,7 @@ static int32_t h2d_rectangle(const struct rrto_copy *copy, uint32_t stream)
 {
     uint64_t n_bytes, staging;
     uint8_t *rows = NULL;
-    if (copy->height > 4 && !__builtin_mul_overflow(copy->width, copy->height, &n_bytes) &&
+    if (copy->height > 4 && !rrto_capture_has(stream) && !__builtin_mul_overflow(copy->width, copy->height, &n_bytes) &&
         rrto_arena_alloc(n_bytes, &staging) == 0) {
         rows = malloc(n_bytes);
         if (!rows)
@@ -110,7 +111,7 @@ static int32_t d2h_rectangle(const struct rrto_copy *copy, uint32_t stream)
 {
     uint64_t n_bytes, staging;
     uint8_t *rows = NULL;
-    if (copy->height > 4 && !__builtin_mul_overflow(copy->width, copy->height, &n_bytes) &&
+    if (copy->height > 4 && !rrto_capture_has(stream) && !__builtin_mul_overflow(copy->width, copy->height, &n_bytes) &&
         rrto_arena_alloc(n_bytes, &staging) == 0) {
         rows = malloc(n_bytes);
         if (!rows)
@@ -148,9 +149,11 @@ static int32_t after_synchronous_h2d(uint32_t stream)
 }
 
 /* Host to host is the stream's turn, too: what was issued before comes first. */
-static int32_t h2h_rectangle(const struct rrto_copy *copy)
+static int32_t h2h_rectangle(const struct rrto_copy *copy, uint32_t stream)
 {
-    int32_t result = rrto_stream_synchronize(copy->stream);
+    int32_t result = rrto_capture_refuse(stream, RRTO_CUDA_NOT_SUPPORTED);
+    if (!result)
+        result = rrto_stream_synchronize(copy->stream);
     for (uint64_t row = 0; row < copy->height && !result; row++)
         memmove((void *)(uintptr_t)(copy->dst + row * copy->dst_pitch), host_pointer(copy->src + row * copy->src_pitch),
                 copy->width);
@@ -165,6 +168,9 @@ int32_t rrto_memory_copy(const struct rrto_copy *request)
     uint32_t stream;
     if (!rrto_stream_id(copy.stream, &stream))
         return RRTO_CUDA_INVALID_HANDLE;
+    int32_t refused = copy.synchronous ? rrto_capture_synchronous(stream) : RRTO_CUDA_SUCCESS;
+    if (refused)
+        return refused;
     if (copy.width == 0 || copy.height == 0)
         return RRTO_CUDA_SUCCESS;
     if (!copy.dst || !copy.src)
@@ -185,7 +191,7 @@ int32_t rrto_memory_copy(const struct rrto_copy *request)
     bool wants_from = copy.kind == RRTO_COPY_D2H || copy.kind == RRTO_COPY_D2D;
     if ((wants_to && !to_device) || (wants_from && !from_device))
         return RRTO_CUDA_INVALID_VALUE;
-    if ((to_device && !device_ok(copy.dst, n_dst)) || (from_device && !device_ok(copy.src, n_src)))
+    if ((to_device && !rrto_memory_live(copy.dst, n_dst)) || (from_device && !rrto_memory_live(copy.src, n_src)))
         return RRTO_CUDA_INVALID_VALUE;
 
     if (to_device && from_device)
@@ -196,7 +202,7 @@ int32_t rrto_memory_copy(const struct rrto_copy *request)
         return result || !copy.synchronous ? result : after_synchronous_h2d(stream);
     }
     if (!from_device)
-        return h2h_rectangle(&copy);
+        return h2h_rectangle(&copy, stream);
     if (copy.height > 1)
         return d2h_rectangle(&copy, stream);
     bool wait = copy.synchronous || !rrto_host_pinned(host_pointer(copy.dst), copy.width);
@@ -211,7 +217,7 @@ int32_t rrto_memory_set(uint64_t dst, uint32_t value, uint32_t unit, uint64_t n,
     if (n == 0)
         return RRTO_CUDA_SUCCESS;
     uint64_t n_bytes;
-    if (__builtin_mul_overflow(n, (uint64_t)unit, &n_bytes) || dst % unit || !device_ok(dst, n_bytes))
+    if (__builtin_mul_overflow(n, (uint64_t)unit, &n_bytes) || dst % unit || !rrto_memory_live(dst, n_bytes))
         return RRTO_CUDA_INVALID_VALUE;
     if (unit == 1) {
         struct rrto_args_mem_set_d8 args = {.dst = dst, .value = (uint8_t)value, .n = n, .stream = id};
@@ -235,7 +241,7 @@ int32_t rrto_memory_set_2d(uint64_t dst, uint64_t pitch, uint32_t value, uint32_
         return RRTO_CUDA_SUCCESS;
     uint64_t row_bytes, n_bytes;
     if (__builtin_mul_overflow(width, (uint64_t)unit, &row_bytes) || row_bytes > pitch ||
-        !span_of(pitch, row_bytes, height, &n_bytes) || !device_ok(dst, n_bytes))
+        !span_of(pitch, row_bytes, height, &n_bytes) || !rrto_memory_live(dst, n_bytes))
         return RRTO_CUDA_INVALID_VALUE;
     if (unit == 1) {
         struct rrto_args_mem_set_2d_d8 args = {

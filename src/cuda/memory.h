@@ -35,6 +35,8 @@ static inline int32_t rrto_memory_copy_linear(uint64_t dst, uint64_t src, uint64
 /* Whether an address is the device's: in the arena, or in a module's variable. Variables have the server's addresses;
  * where the caller has not said "device", one counts only if it cannot be an address of this process as well. */
 bool rrto_memory_is_device(uint64_t address, uint64_t n, bool said_device);
+/* Whether [address, address + n) lies inside a live allocation or a module's variable. */
+bool rrto_memory_live(uint64_t address, uint64_t n);
 
 /* n values of unit bytes (1, 2 or 4). */
 int32_t rrto_memory_set(uint64_t dst, uint32_t value, uint32_t unit, uint64_t n, const void *stream);

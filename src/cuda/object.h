@@ -16,6 +16,9 @@ enum rrto_object_kind {
     RRTO_OBJECT_FUNCTION,
     RRTO_OBJECT_LIBRARY,
     RRTO_OBJECT_POOL,
+    RRTO_OBJECT_GRAPH,
+    RRTO_OBJECT_NODE,
+    RRTO_OBJECT_EXEC,
     RRTO_OBJECT_N
 };
 
@@ -31,8 +34,9 @@ struct rrto_object {
             uint32_t flags;
             uint32_t stream;   /* id: where it was recorded last */
             uint64_t position; /* of that record in the log; RRTO_EVENT_UNRECORDED */
+            uint64_t capture;  /* in which it was recorded last; 0: in none */
         } event;
-        void *data; /* modules, functions, libraries */
+        void *data; /* modules, functions, libraries, graphs and what is made of them */
     };
     struct rrto_object *next_free;
 };

@@ -3,6 +3,7 @@
 #include "cuda/arena.h"
 #include "cuda/context.h"
 #include "cuda/error.h"
+#include "cuda/graph/capture.h"
 #include "cuda/host.h"
 #include "cuda/memory.h"
 #include "cuda/module.h"
@@ -18,12 +19,19 @@
 
 enum { PITCH_ALIGNMENT = 512 };
 
-static cudaError_t allocate(void **memory, size_t n_bytes)
+/* Of calls that CUDA calls potentially unsafe while something is captured. */
+static int32_t use_unsafely(void)
+{
+    int32_t result = rrto_context_use();
+    return result ? result : rrto_capture_unsafe();
+}
+
+static cudaError_t allocate(void **memory, size_t n_bytes, bool ordered)
 {
     if (!memory)
         return cudaErrorInvalidValue;
     *memory = NULL;
-    int32_t result = rrto_context_use();
+    int32_t result = ordered ? rrto_context_use() : use_unsafely();
     if (result || n_bytes == 0)
         return (cudaError_t)result;
     uint64_t address;
@@ -35,7 +43,7 @@ static cudaError_t allocate(void **memory, size_t n_bytes)
 
 cudaError_t rrto_client_cudaMalloc(void **memory, size_t n_bytes)
 {
-    return allocate(memory, n_bytes);
+    return allocate(memory, n_bytes, false);
 }
 
 cudaError_t rrto_client_cudaMallocPitch(void **memory, size_t *pitch, size_t width, size_t height)
@@ -46,12 +54,12 @@ cudaError_t rrto_client_cudaMallocPitch(void **memory, size_t *pitch, size_t wid
     *pitch = (width + PITCH_ALIGNMENT - 1) / PITCH_ALIGNMENT * PITCH_ALIGNMENT;
     if (*pitch < width || __builtin_mul_overflow(*pitch, height, &n_bytes))
         return cudaErrorMemoryAllocation;
-    return allocate(memory, n_bytes);
+    return allocate(memory, n_bytes, false);
 }
 
 cudaError_t rrto_client_cudaFree(void *memory)
 {
-    int32_t result = rrto_context_use();
+    int32_t result = use_unsafely();
     if (result || !memory)
         return (cudaError_t)result;
     return (cudaError_t)rrto_arena_free((uintptr_t)memory);
@@ -63,7 +71,9 @@ cudaError_t rrto_client_cudaMallocAsync(void **memory, size_t n_bytes, cudaStrea
     cudaError_t result = (cudaError_t)rrto_context_use();
     if (!result && !rrto_stream_id(stream, &id))
         result = cudaErrorInvalidResourceHandle;
-    return result ? result : allocate(memory, n_bytes);
+    if (!result) /* memory nodes are not offered */
+        result = (cudaError_t)rrto_capture_refuse(id, RRTO_CUDA_NOT_SUPPORTED);
+    return result ? result : allocate(memory, n_bytes, true);
 }
 
 cudaError_t rrto_client_cudaMallocFromPoolAsync(void **memory, size_t n_bytes, cudaMemPool_t pool, cudaStream_t stream)
@@ -82,12 +92,14 @@ cudaError_t rrto_client_cudaFreeAsync(void *memory, cudaStream_t stream)
         result = cudaErrorInvalidResourceHandle;
     if (!result && !memory)
         result = cudaErrorInvalidValue;
+    if (!result)
+        result = (cudaError_t)rrto_capture_refuse(id, RRTO_CUDA_NOT_SUPPORTED);
     return result ? result : (cudaError_t)rrto_arena_free((uintptr_t)memory);
 }
 
 cudaError_t rrto_client_cudaMallocHost(void **memory, size_t n_bytes)
 {
-    int32_t result = rrto_context_use();
+    int32_t result = use_unsafely();
     if (!memory)
         return cudaErrorInvalidValue;
     return (cudaError_t)(result ? result : rrto_host_alloc(n_bytes, 0, memory));
@@ -95,7 +107,7 @@ cudaError_t rrto_client_cudaMallocHost(void **memory, size_t n_bytes)
 
 cudaError_t rrto_client_cudaHostAlloc(void **memory, size_t n_bytes, unsigned int flags)
 {
-    int32_t result = rrto_context_use();
+    int32_t result = use_unsafely();
     if (!memory || flags > 7)
         return cudaErrorInvalidValue;
     return (cudaError_t)(result ? result : rrto_host_alloc(n_bytes, flags, memory));
@@ -103,12 +115,13 @@ cudaError_t rrto_client_cudaHostAlloc(void **memory, size_t n_bytes, unsigned in
 
 cudaError_t rrto_client_cudaFreeHost(void *memory)
 {
-    return (cudaError_t)rrto_host_free(memory);
+    int32_t result = rrto_capture_unsafe();
+    return (cudaError_t)(result ? result : rrto_host_free(memory));
 }
 
 cudaError_t rrto_client_cudaHostRegister(void *memory, size_t n_bytes, unsigned int flags)
 {
-    int32_t result = rrto_context_use();
+    int32_t result = use_unsafely();
     /* I/O memory cannot be reached, read-only registration is an attribute that says no. */
     if (!result && flags & ~3u)
         result = RRTO_CUDA_NOT_SUPPORTED;
@@ -117,7 +130,8 @@ cudaError_t rrto_client_cudaHostRegister(void *memory, size_t n_bytes, unsigned 
 
 cudaError_t rrto_client_cudaHostUnregister(void *memory)
 {
-    return (cudaError_t)rrto_host_unregister(memory);
+    int32_t result = rrto_capture_unsafe();
+    return (cudaError_t)(result ? result : rrto_host_unregister(memory));
 }
 
 cudaError_t rrto_client_cudaHostGetFlags(unsigned int *flags, void *memory)
@@ -294,6 +308,9 @@ static cudaError_t to_symbol(const void *symbol, const void *src, size_t n, size
         return (cudaError_t)result;
     if (!rrto_stream_id(stream, &id))
         return cudaErrorInvalidResourceHandle;
+    result = synchronous ? rrto_capture_synchronous(id) : RRTO_CUDA_SUCCESS;
+    if (result)
+        return (cudaError_t)result;
     bool from_device = rrto_memory_is_device((uintptr_t)src, n, false);
     if (kind != cudaMemcpyHostToDevice && kind != cudaMemcpyDeviceToDevice && kind != cudaMemcpyDefault)
         return cudaErrorInvalidMemcpyDirection;

@@ -2,6 +2,7 @@
 /* The runtime's stream and event calls; capture, which is not offered, answers "not capturing". */
 #include "cuda/context.h"
 #include "cuda/error.h"
+#include "cuda/graph/capture.h"
 #include "cuda/stream.h"
 #include "cuda/thread.h"
 #include "gen/client_bodies.h"
@@ -9,8 +10,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-
-enum { STREAM_CAPTURE_RELAXED = 2 };
 
 static cudaError_t create_stream(cudaStream_t *stream, unsigned int flags, int priority)
 {
@@ -94,43 +93,6 @@ cudaError_t rrto_client_cudaStreamGetDevice(cudaStream_t stream, int *device)
     return cudaSuccess;
 }
 
-cudaError_t rrto_client_cudaStreamIsCapturing(cudaStream_t stream, cudaStreamCaptureStatus *status)
-{
-    uint32_t flags;
-    if (!status)
-        return cudaErrorInvalidValue;
-    *status = cudaStreamCaptureStatusNone;
-    return (cudaError_t)rrto_stream_flags(stream, &flags);
-}
-
-cudaError_t rrto_client_cudaStreamGetCaptureInfo(cudaStream_t stream, cudaStreamCaptureStatus *status,
-                                                 unsigned long long *id, cudaGraph_t *graph,
-                                                 const cudaGraphNode_t **dependencies, const cudaGraphEdgeData **edges,
-                                                 size_t *n_dependencies)
-{
-    uint32_t flags;
-    (void)id; /* written only while capturing, like the others */
-    (void)graph;
-    (void)dependencies;
-    (void)edges;
-    (void)n_dependencies;
-    if (!status)
-        return cudaErrorInvalidValue;
-    *status = cudaStreamCaptureStatusNone;
-    return (cudaError_t)rrto_stream_flags(stream, &flags);
-}
-
-cudaError_t rrto_client_cudaThreadExchangeStreamCaptureMode(cudaStreamCaptureMode *mode)
-{
-    struct rrto_cuda_thread *thread = rrto_cuda_thread();
-    if (!mode || (unsigned)*mode > STREAM_CAPTURE_RELAXED)
-        return cudaErrorInvalidValue;
-    int32_t before = thread->capture_mode;
-    thread->capture_mode = (int32_t)*mode;
-    *mode = (cudaStreamCaptureMode)before;
-    return cudaSuccess;
-}
-
 cudaError_t rrto_client_cudaLaunchHostFunc(cudaStream_t stream, cudaHostFn_t function, void *data)
 {
     int32_t result = rrto_context_use();
@@ -155,7 +117,10 @@ cudaError_t rrto_client_cudaStreamAddCallback(cudaStream_t stream, cudaStreamCal
 {
     if (!function || flags != 0)
         return cudaErrorInvalidValue;
+    uint32_t id;
     int32_t result = rrto_context_use();
+    if (!result && rrto_stream_peek_id(stream, &id)) /* the successor, cudaLaunchHostFunc, can be captured */
+        result = rrto_capture_refuse(id, RRTO_CUDA_CAPTURE_UNSUPPORTED);
     struct callback *callback = result ? NULL : malloc(sizeof *callback);
     if (!callback)
         return (cudaError_t)(result ? result : RRTO_CUDA_NO_MEMORY);

@@ -4,6 +4,7 @@
 
 #include "base/map.h"
 #include "cuda/error.h"
+#include "cuda/graph/capture.h"
 #include "cuda/object.h"
 #include "cuda/thread.h"
 #include "gen/issue_ops.h"
@@ -148,13 +149,17 @@ int32_t rrto_stream_destroy(void *handle)
     rrto_host_functions_wait(object->id, false);
     if (!rrto_object_destroy(object, RRTO_OBJECT_STREAM))
         return RRTO_CUDA_INVALID_HANDLE;
+    rrto_capture_stream_destroyed(args.stream);
     return rrto_cuda_issued(rrto_issue_stream_destroy(&args, NULL));
 }
 
 int32_t rrto_stream_synchronize(const void *handle)
 {
     uint32_t stream;
-    return rrto_stream_id(handle, &stream) ? rrto_stream_synchronize_id(stream) : RRTO_CUDA_INVALID_HANDLE;
+    if (!rrto_stream_id(handle, &stream))
+        return RRTO_CUDA_INVALID_HANDLE;
+    int32_t result = rrto_capture_touch(stream);
+    return result ? result : rrto_stream_synchronize_id(stream);
 }
 
 int32_t rrto_stream_synchronize_id(uint32_t stream)
@@ -175,6 +180,8 @@ int32_t rrto_stream_query(const void *handle)
     if (!rrto_stream_peek_id(handle, &args.stream) || rrto_stream_flags(handle, &flags))
         return RRTO_CUDA_INVALID_HANDLE;
     int32_t sticky = rrto_cuda_sticky();
+    if (!sticky)
+        sticky = rrto_capture_touch(args.stream);
     if (sticky)
         return sticky;
     if (rrto_host_functions_pending(args.stream, !(flags & RRTO_STREAM_NON_BLOCKING)))
@@ -193,9 +200,14 @@ int32_t rrto_stream_query(const void *handle)
 int32_t rrto_stream_wait_event(const void *handle, const void *event, uint32_t flags)
 {
     struct rrto_args_stream_wait_event args = {.flags = flags};
-    const struct rrto_object *object = rrto_object_check(event, RRTO_OBJECT_EVENT);
+    struct rrto_object *object = rrto_object_check(event, RRTO_OBJECT_EVENT);
+    int32_t result;
     if (!object || !rrto_stream_id(handle, &args.stream))
         return RRTO_CUDA_INVALID_HANDLE;
+    if (flags > 1)
+        return RRTO_CUDA_INVALID_VALUE;
+    if (rrto_capture_event_wait(object, handle, flags, &result))
+        return result;
     if (__atomic_load_n(&object->event.position, __ATOMIC_ACQUIRE) == RRTO_EVENT_UNRECORDED)
         return rrto_cuda_sticky();
     args.event = object->id;
@@ -232,7 +244,9 @@ int32_t rrto_device_synchronize(void)
     rrto_host_functions_wait_all();
     uint64_t position = 0;
     struct rrto_issue_extra extra = {.wait = true, .ret_position = &position};
-    int32_t result = rrto_cuda_issued(rrto_issue_device_synchronize(&args, &extra));
+    int32_t result = rrto_capture_device();
+    if (!result)
+        result = rrto_cuda_issued(rrto_issue_device_synchronize(&args, &extra));
     if (!result) {
         pthread_mutex_lock(&finished.lock);
         if (finished.all < position)

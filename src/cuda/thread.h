@@ -3,6 +3,8 @@
 #ifndef RRTO_CUDA_THREAD_H
 #define RRTO_CUDA_THREAD_H
 
+#include "cuda/graph/graph.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -13,11 +15,21 @@ struct rrto_launch_shape {
     void *stream;
 };
 
+/* For graph/record.c: hints about the op that is issued next, and whether it is recorded by hand. */
+struct rrto_recording {
+    struct rrto_object *function;
+    struct rrto_library_use use;
+    struct rrto_work *into; /* NULL: by a capture, if at all */
+    uint32_t n;             /* ops recorded into it */
+};
+
 enum { RRTO_THREAD_MAX_CONFIGURATIONS = 8, RRTO_THREAD_MAX_CONTEXTS = 32 };
 
 struct rrto_cuda_thread {
-    int32_t last_error;        /* the runtime's; the driver has none */
-    int32_t capture_mode;      /* cudaThreadExchangeStreamCaptureMode: kept, and that is all */
+    int32_t last_error;   /* the runtime's; the driver has none */
+    int32_t capture_mode; /* cudaThreadExchangeStreamCaptureMode */
+    uint64_t number;      /* 0: none yet */
+    struct rrto_recording recording;
     uint32_t default_stream;   /* session id of this thread's per-thread default stream; 0 = none yet */
     uint32_t n_configurations; /* __cudaPushCallConfiguration */
     struct rrto_launch_shape configurations[RRTO_THREAD_MAX_CONFIGURATIONS];

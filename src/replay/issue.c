@@ -313,6 +313,8 @@ int32_t rrto_session_issue(struct rrto_session *session, struct rrto_session_cal
         return RRTO_LOST;
 
     pthread_mutex_lock(&session->lock);
+    while (session->held_by && session->held_by != caller->thread)
+        pthread_cond_wait(&session->released, &session->lock);
     int32_t status = 0;
     if (session->memo && decision.info->flags & RRTO_OP_MEMO &&
         rrto_memo_get(&session->answers, bytes, n_bytes, extra ? extra->reply : NULL, &status)) {
@@ -361,6 +363,17 @@ int32_t rrto_session_issue(struct rrto_session *session, struct rrto_session_cal
     if (reply == &fields)
         rrto_buf_fini(&fields);
     return status;
+}
+
+void rrto_session_hold(struct rrto_session *session, const struct rrto_session_caller *caller, bool hold)
+{
+    pthread_mutex_lock(&session->lock);
+    while (hold && session->held_by)
+        pthread_cond_wait(&session->released, &session->lock);
+    session->held_by = hold ? caller->thread : 0;
+    if (!hold)
+        pthread_cond_broadcast(&session->released);
+    pthread_mutex_unlock(&session->lock);
 }
 
 void rrto_session_flush(struct rrto_session *session)

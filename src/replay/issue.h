@@ -35,6 +35,9 @@ bool rrto_issue_stream_position(uint32_t stream, uint64_t *ret_position);
 int32_t rrto_issue_wait(uint64_t position);
 /* Blocks until pending `down` payloads into [host, host + n) have arrived (free, unregister). */
 void rrto_issue_drain(const void *host, size_t n);
+/* From hold to its end (hold false), ops of other threads wait before they are issued, so that none comes between those
+ * of the caller: for what the application sees as one op. The holder may issue, drain and flush, and nothing else. */
+void rrto_issue_hold(bool hold);
 /* Sends what is pending. */
 void rrto_issue_flush(void);
 

@@ -319,6 +319,12 @@ void rrto_issue_drain(const void *host, size_t n)
         rrto_session_drain(&rrto_process.session, &rrto_thread_get()->caller, host, n);
 }
 
+void rrto_issue_hold(bool hold)
+{
+    if (rrto_session_open())
+        rrto_session_hold(&rrto_process.session, &rrto_thread_get()->caller, hold);
+}
+
 void rrto_issue_flush(void)
 {
     if (rrto_session_open())

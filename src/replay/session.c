@@ -26,6 +26,7 @@ int rrto_session_init(struct rrto_session *session, const struct rrto_conn *conn
     for (size_t i = 0; i < sizeof session->polls / sizeof session->polls[0]; i++)
         session->polls[i].position = UINT64_MAX;
     pthread_mutex_init(&session->lock, NULL);
+    pthread_cond_init(&session->released, NULL);
     rrto_tracker_init(&session->tracker);
     rrto_memo_init(&session->answers);
     int status = rrto_record_encoder_init(&session->encoder, options->log_bytes, options->slot_kinds);
@@ -67,6 +68,7 @@ void rrto_session_fini(struct rrto_session *session, int timeout_ms)
     rrto_ahead_fini(&session->ahead);
     rrto_memo_fini(&session->answers);
     rrto_record_encoder_fini(&session->encoder);
+    pthread_cond_destroy(&session->released);
     pthread_mutex_destroy(&session->lock);
 }
 

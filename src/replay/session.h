@@ -50,6 +50,8 @@ struct rrto_session {
     struct rrto_counters *counters; /* lent */
 
     pthread_mutex_t lock; /* the issue lock: protects what follows */
+    pthread_cond_t released;
+    uint64_t held_by; /* the thread whose ops alone are issued now; 0: everybody's */
     struct rrto_record_encoder encoder;
     struct rrto_seq *seq; /* NULL without prediction */
     struct rrto_tracker tracker;
@@ -95,6 +97,7 @@ bool rrto_session_poll(struct rrto_session *session, uint64_t position);
 int32_t rrto_session_wait(struct rrto_session *session, struct rrto_session_caller *caller, uint64_t position);
 void rrto_session_drain(struct rrto_session *session, struct rrto_session_caller *caller, const void *host, size_t n);
 void rrto_session_flush(struct rrto_session *session);
+void rrto_session_hold(struct rrto_session *session, const struct rrto_session_caller *caller, bool hold);
 
 /* Internal. With the issue lock: sends what is pending and ends the frame. */
 void rrto_session_flush_locked(struct rrto_session *session);

@@ -258,11 +258,13 @@ def bodies_h(api):
 
 def issue_h(api):
     out = [banner("Packs one op and issues it."), "#ifndef RRTO_GEN_ISSUE_OPS_H", "#define RRTO_GEN_ISSUE_OPS_H", "", '#include "base/status.h"',
-           '#include "gen/ops.h"', '#include "replay/issue.h"', ""]
+           '#include "gen/ops.h"', '#include "replay/issue.h"', "",
+            "/* By hand, in src/cuda: issues the op, or captures it. */",
+            "int32_t rrto_client_issue(const uint8_t *bytes, size_t n_bytes, const struct rrto_issue_extra *extra);", ""]
     for op in api.all_ops():
         out += [f"static inline int32_t rrto_issue_{op.name}(const struct rrto_args_{op.name} *args, const struct rrto_issue_extra *extra)",
                 "{", "    struct rrto_buf *buf = rrto_issue_scratch();", f"    rrto_pack_{op.name}(buf, args);",
-                "    return buf->failed ? RRTO_NO_MEMORY : rrto_issue(buf->data, buf->size, extra);", "}"]
+                "    return buf->failed ? RRTO_NO_MEMORY : rrto_client_issue(buf->data, buf->size, extra);", "}"]
     out += ["", "#endif", ""]
     return "\n".join(out)
 

@@ -3,6 +3,9 @@
  * only before a call that depends on it and only when it differs from what the server has. */
 #include "cuda/blas/blas.h"
 
+#include "cuda/graph/capture.h"
+#include "cuda/graph/library.h"
+
 #include "gen/client_bodies.h"
 #include "gen/issue_ops.h"
 #include "replay/issue.h"
@@ -57,6 +60,41 @@ int32_t rrto_client_lost_cublaslt(void)
     return rrto_client_lost_cublas();
 }
 
+_Static_assert(sizeof(struct rrto_cublas_state) <= RRTO_LIBRARY_STATE_BYTES, "it travels with a captured op");
+
+/* The state to the server, if it differs. With the lock. */
+static int32_t bring(struct rrto_cublas *cublas)
+{
+    const struct rrto_cublas_state *state = &cublas->state;
+    if (memcmp(state, &cublas->server_state, sizeof *state) == 0)
+        return 0;
+    struct rrto_args_cublas_state args = {
+        .handle = cublas->id,
+        .stream = state->stream,
+        .workspace = state->workspace,
+        .workspace_bytes = state->workspace_bytes,
+        .user_workspace = state->user_workspace,
+        .pointer_mode = state->pointer_mode,
+        .math_mode = state->math_mode,
+        .atomics_mode = state->atomics_mode,
+        .sm_count_target = state->sm_count_target,
+    };
+    int32_t issued = rrto_issue_cublas_state(&args, NULL);
+    if (issued == 0)
+        cublas->server_state = *state;
+    return issued;
+}
+
+/* Whether the handle's stream is captured, so that its state goes into the graph, with the op. With the lock. */
+static bool captured(const struct rrto_cublas *cublas)
+{
+    if (!rrto_capture_watched())
+        return false;
+    struct rrto_library_use use = {.library = RRTO_USE_CUBLAS, .handle = cublas->id, .stream = cublas->state.stream};
+    memcpy(use.state, &cublas->state, sizeof cublas->state);
+    return rrto_capture_library(&use);
+}
+
 int32_t rrto_client_prepare_cublas(cublasHandle_t handle)
 {
     struct rrto_cublas *cublas = rrto_cublas_handle(handle);
@@ -70,43 +108,53 @@ int32_t rrto_client_prepare_cublas(cublasHandle_t handle)
     pthread_mutex_lock(&cublas->lock);
     int32_t status = CUBLAS_STATUS_SUCCESS;
     cublas->state.stream = stream;
-    if (memcmp(&cublas->state, &cublas->server_state, sizeof cublas->state) != 0) {
-        const struct rrto_cublas_state *state = &cublas->state;
-        struct rrto_args_cublas_state args = {
-            .handle = cublas->id,
-            .stream = state->stream,
-            .workspace = state->workspace,
-            .workspace_bytes = state->workspace_bytes,
-            .user_workspace = state->user_workspace,
-            .pointer_mode = state->pointer_mode,
-            .math_mode = state->math_mode,
-            .atomics_mode = state->atomics_mode,
-            .sm_count_target = state->sm_count_target,
-        };
-        status = rrto_cublas_status(rrto_issue_cublas_state(&args, NULL));
-        if (status == CUBLAS_STATUS_SUCCESS)
-            cublas->server_state = cublas->state;
-    }
+    if (!captured(cublas))
+        status = rrto_cublas_status(bring(cublas));
     pthread_mutex_unlock(&cublas->lock);
     return status;
+}
+
+/* A handle here and on the server; *ret_status says why there is none. */
+static struct rrto_cublas *create(int32_t *ret_status)
+{
+    struct rrto_cublas *cublas = calloc(1, sizeof *cublas);
+    *ret_status = CUBLAS_STATUS_ALLOC_FAILED;
+    if (!cublas)
+        return NULL;
+    pthread_mutex_init(&cublas->lock, NULL);
+    cublas->id = atomic_fetch_add(&next_id, 1);
+    struct rrto_args_cublas_create args = {.handle = cublas->id};
+    *ret_status = rrto_cublas_status(rrto_issue_cublas_create(&args, &(struct rrto_issue_extra){.wait = true}));
+    if (*ret_status == CUBLAS_STATUS_SUCCESS)
+        return cublas;
+    pthread_mutex_destroy(&cublas->lock);
+    free(cublas);
+    return NULL;
+}
+
+void *rrto_cublas_twin_create(void)
+{
+    int32_t status;
+    return create(&status);
+}
+
+int32_t rrto_cublas_twin_prepare(void *twin, const struct rrto_library_use *use, uint32_t stream, uint32_t *ret_handle)
+{
+    struct rrto_cublas *cublas = twin;
+    memcpy(&cublas->state, use->state, sizeof cublas->state);
+    cublas->state.stream = stream;
+    *ret_handle = cublas->id;
+    return bring(cublas);
 }
 
 cublasStatus_t rrto_client_cublasCreate_v2(cublasHandle_t *handle)
 {
     if (!handle)
         return CUBLAS_STATUS_INVALID_VALUE;
-    struct rrto_cublas *cublas = calloc(1, sizeof *cublas);
+    int32_t status;
+    struct rrto_cublas *cublas = create(&status);
     if (!cublas)
-        return CUBLAS_STATUS_ALLOC_FAILED;
-    pthread_mutex_init(&cublas->lock, NULL);
-    cublas->id = atomic_fetch_add(&next_id, 1);
-    struct rrto_args_cublas_create args = {.handle = cublas->id};
-    int32_t status = rrto_cublas_status(rrto_issue_cublas_create(&args, &(struct rrto_issue_extra){.wait = true}));
-    if (status != CUBLAS_STATUS_SUCCESS) {
-        pthread_mutex_destroy(&cublas->lock);
-        free(cublas);
         return (cublasStatus_t)status;
-    }
     cublas->magic = HANDLE_MAGIC;
     *handle = (cublasHandle_t)(void *)cublas;
     return CUBLAS_STATUS_SUCCESS;

@@ -2,6 +2,9 @@
 /* cuDNN handles: client objects. The stream is local until a call depends on it. */
 #include "cuda/dnn/dnn.h"
 
+#include "cuda/graph/capture.h"
+#include "cuda/graph/library.h"
+
 #include "gen/client_bodies.h"
 #include "gen/issue_ops.h"
 #include "replay/issue.h"
@@ -41,6 +44,27 @@ bool rrto_client_id_cudnn(cudnnHandle_t handle, uint32_t *ret_id)
     return true;
 }
 
+/* The stream to the server's handle, if it is another one. With the lock. */
+static int32_t bring(struct rrto_cudnn *cudnn, uint32_t stream)
+{
+    if (stream == cudnn->server_stream)
+        return 0;
+    struct rrto_args_cudnn_set_stream args = {.handle = cudnn->id, .stream = stream};
+    int32_t issued = rrto_issue_cudnn_set_stream(&args, NULL);
+    if (issued == 0)
+        cudnn->server_stream = stream;
+    return issued;
+}
+
+/* Whether the stream is captured: then it is the graph's launches that bring one. With the lock. */
+static bool captured(const struct rrto_cudnn *cudnn, uint32_t stream)
+{
+    if (!rrto_capture_watched())
+        return false;
+    struct rrto_library_use use = {.library = RRTO_USE_CUDNN, .handle = cudnn->id, .stream = stream};
+    return rrto_capture_library(&use);
+}
+
 int32_t rrto_client_prepare_cudnn(cudnnHandle_t handle)
 {
     struct rrto_cudnn *cudnn = rrto_cudnn_handle(handle);
@@ -53,12 +77,8 @@ int32_t rrto_client_prepare_cudnn(cudnnHandle_t handle)
         return CUDNN_STATUS_BAD_PARAM;
     pthread_mutex_lock(&cudnn->lock);
     int32_t status = CUDNN_STATUS_SUCCESS;
-    if (stream != cudnn->server_stream) {
-        struct rrto_args_cudnn_set_stream args = {.handle = cudnn->id, .stream = stream};
-        status = rrto_cudnn_status(rrto_issue_cudnn_set_stream(&args, NULL));
-        if (status == CUDNN_STATUS_SUCCESS)
-            cudnn->server_stream = stream;
-    }
+    if (!captured(cudnn, stream))
+        status = rrto_cudnn_status(bring(cudnn, stream));
     pthread_mutex_unlock(&cudnn->lock);
     return status;
 }
@@ -70,22 +90,45 @@ bool rrto_client_device_scalars_cudnn(cudnnHandle_t handle)
     return false;
 }
 
+/* A handle here and on the server; *ret_status says why there is none. */
+static struct rrto_cudnn *create(int32_t *ret_status)
+{
+    struct rrto_cudnn *cudnn = calloc(1, sizeof *cudnn);
+    *ret_status = CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED;
+    if (!cudnn)
+        return NULL;
+    pthread_mutex_init(&cudnn->lock, NULL);
+    cudnn->id = atomic_fetch_add(&next_id, 1);
+    struct rrto_args_cudnn_create args = {.handle = cudnn->id};
+    *ret_status = rrto_cudnn_status(rrto_issue_cudnn_create(&args, &(struct rrto_issue_extra){.wait = true}));
+    if (*ret_status == CUDNN_STATUS_SUCCESS)
+        return cudnn;
+    pthread_mutex_destroy(&cudnn->lock);
+    free(cudnn);
+    return NULL;
+}
+
+void *rrto_cudnn_twin_create(void)
+{
+    int32_t status;
+    return create(&status);
+}
+
+int32_t rrto_cudnn_twin_prepare(void *twin, uint32_t stream, uint32_t *ret_handle)
+{
+    struct rrto_cudnn *cudnn = twin;
+    *ret_handle = cudnn->id;
+    return bring(cudnn, stream);
+}
+
 cudnnStatus_t rrto_client_cudnnCreate(cudnnHandle_t *handle)
 {
     if (!handle)
         return CUDNN_STATUS_BAD_PARAM_NULL_POINTER;
-    struct rrto_cudnn *cudnn = calloc(1, sizeof *cudnn);
+    int32_t status;
+    struct rrto_cudnn *cudnn = create(&status);
     if (!cudnn)
-        return CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED;
-    pthread_mutex_init(&cudnn->lock, NULL);
-    cudnn->id = atomic_fetch_add(&next_id, 1);
-    struct rrto_args_cudnn_create args = {.handle = cudnn->id};
-    int32_t status = rrto_cudnn_status(rrto_issue_cudnn_create(&args, &(struct rrto_issue_extra){.wait = true}));
-    if (status != CUDNN_STATUS_SUCCESS) {
-        pthread_mutex_destroy(&cudnn->lock);
-        free(cudnn);
         return (cudnnStatus_t)status;
-    }
     cudnn->magic = HANDLE_MAGIC;
     *handle = (cudnnHandle_t)(void *)cudnn;
     return CUDNN_STATUS_SUCCESS;

@@ -90,6 +90,9 @@ int main(void)
     (void)cudaGetLastError();
     OK(cudaFuncGetAttributes(&attributes, &vector_add_stub));
     printf("threads per block: %d\n", attributes.maxThreadsPerBlock);
+    SAY(cudaSetDevice(7));
+    size_t n_shared = 0;
+    SAY(cudaOccupancyAvailableDynamicSMemPerBlock(&n_shared, &vector_add_stub, 1, 32)); /* not supported */
     last_error_is_each_threads_own();
     SAY(cudaStreamBeginCapture(NULL, cudaStreamCaptureModeGlobal));
     cudaStreamCaptureStatus status = cudaStreamCaptureStatusActive;

@@ -8,53 +8,56 @@
 #include "gen/ops.h"
 #include "replay/issue.h"
 
+/* By hand, in src/cuda: issues the op, or captures it. */
+int32_t rrto_client_issue(const uint8_t *bytes, size_t n_bytes, const struct rrto_issue_extra *extra);
+
 static inline int32_t rrto_issue_toy_launch(const struct rrto_args_toy_launch *args, const struct rrto_issue_extra *extra)
 {
     struct rrto_buf *buf = rrto_issue_scratch();
     rrto_pack_toy_launch(buf, args);
-    return buf->failed ? RRTO_NO_MEMORY : rrto_issue(buf->data, buf->size, extra);
+    return buf->failed ? RRTO_NO_MEMORY : rrto_client_issue(buf->data, buf->size, extra);
 }
 static inline int32_t rrto_issue_toy_create(const struct rrto_args_toy_create *args, const struct rrto_issue_extra *extra)
 {
     struct rrto_buf *buf = rrto_issue_scratch();
     rrto_pack_toy_create(buf, args);
-    return buf->failed ? RRTO_NO_MEMORY : rrto_issue(buf->data, buf->size, extra);
+    return buf->failed ? RRTO_NO_MEMORY : rrto_client_issue(buf->data, buf->size, extra);
 }
 static inline int32_t rrto_issue_toy_destroy(const struct rrto_args_toy_destroy *args, const struct rrto_issue_extra *extra)
 {
     struct rrto_buf *buf = rrto_issue_scratch();
     rrto_pack_toy_destroy(buf, args);
-    return buf->failed ? RRTO_NO_MEMORY : rrto_issue(buf->data, buf->size, extra);
+    return buf->failed ? RRTO_NO_MEMORY : rrto_client_issue(buf->data, buf->size, extra);
 }
 static inline int32_t rrto_issue_toy_upload(const struct rrto_args_toy_upload *args, const struct rrto_issue_extra *extra)
 {
     struct rrto_buf *buf = rrto_issue_scratch();
     rrto_pack_toy_upload(buf, args);
-    return buf->failed ? RRTO_NO_MEMORY : rrto_issue(buf->data, buf->size, extra);
+    return buf->failed ? RRTO_NO_MEMORY : rrto_client_issue(buf->data, buf->size, extra);
 }
 static inline int32_t rrto_issue_toy_ask(const struct rrto_args_toy_ask *args, const struct rrto_issue_extra *extra)
 {
     struct rrto_buf *buf = rrto_issue_scratch();
     rrto_pack_toy_ask(buf, args);
-    return buf->failed ? RRTO_NO_MEMORY : rrto_issue(buf->data, buf->size, extra);
+    return buf->failed ? RRTO_NO_MEMORY : rrto_client_issue(buf->data, buf->size, extra);
 }
 static inline int32_t rrto_issue_toyGemm(const struct rrto_args_toyGemm *args, const struct rrto_issue_extra *extra)
 {
     struct rrto_buf *buf = rrto_issue_scratch();
     rrto_pack_toyGemm(buf, args);
-    return buf->failed ? RRTO_NO_MEMORY : rrto_issue(buf->data, buf->size, extra);
+    return buf->failed ? RRTO_NO_MEMORY : rrto_client_issue(buf->data, buf->size, extra);
 }
 static inline int32_t rrto_issue_toyDot(const struct rrto_args_toyDot *args, const struct rrto_issue_extra *extra)
 {
     struct rrto_buf *buf = rrto_issue_scratch();
     rrto_pack_toyDot(buf, args);
-    return buf->failed ? RRTO_NO_MEMORY : rrto_issue(buf->data, buf->size, extra);
+    return buf->failed ? RRTO_NO_MEMORY : rrto_client_issue(buf->data, buf->size, extra);
 }
 static inline int32_t rrto_issue_toyWorkspace(const struct rrto_args_toyWorkspace *args, const struct rrto_issue_extra *extra)
 {
     struct rrto_buf *buf = rrto_issue_scratch();
     rrto_pack_toyWorkspace(buf, args);
-    return buf->failed ? RRTO_NO_MEMORY : rrto_issue(buf->data, buf->size, extra);
+    return buf->failed ? RRTO_NO_MEMORY : rrto_client_issue(buf->data, buf->size, extra);
 }
 
 #endif

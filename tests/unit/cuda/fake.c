@@ -162,6 +162,11 @@ void rrto_issue_drain(const void *host, size_t n)
     fake.n_drains++;
 }
 
+void rrto_issue_hold(bool hold)
+{
+    fake.held = hold;
+}
+
 void rrto_issue_flush(void)
 {
 }

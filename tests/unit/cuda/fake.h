@@ -29,6 +29,7 @@ struct fake {
     uint64_t completed; /* this many ops are complete */
     bool lost;          /* there is a sticky error */
     struct rrto_session_error error;
+    bool held;
     size_t n_drains;
     struct rrto_device_info device;
 };

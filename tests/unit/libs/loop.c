@@ -3,6 +3,7 @@
 #include "loop.h"
 
 #include "base/status.h"
+#include "cuda/graph/capture.h"
 #include "gen/client_bodies.h"
 #include "gen/server_bodies.h"
 #include "worker.h"
@@ -124,6 +125,20 @@ int32_t rrto_issue(const uint8_t *bytes, size_t n_bytes, const struct rrto_issue
     rrto_buf_fini(&exec.reply);
     assert_true(status >= 0); /* our own client never breaks the protocol */
     return status;
+}
+
+/* Nothing is captured. */
+uint32_t rrto_captures_watched;
+
+bool rrto_capture_library(const struct rrto_library_use *use)
+{
+    (void)use;
+    return false;
+}
+
+int32_t rrto_client_issue(const uint8_t *bytes, size_t n_bytes, const struct rrto_issue_extra *extra)
+{
+    return rrto_issue(bytes, n_bytes, extra);
 }
 
 const struct rrto_device_info *rrto_session_device(void)
