@@ -57,6 +57,25 @@ static bool may_elide(struct rrto_session *session, const struct rrto_session_ca
            rrto_optable_stream(info, op, n, &stream) && stream == session->last_h2d_stream;
 }
 
+/* A synchronise travels. If another stream's op is in the way of answering it here, and was so at the last one, nobody
+ * waits for that stream: the server is asked to say, ahead of its answer to this one, when the op has completed. That
+ * op was flushed at the last synchronise. With the issue lock. */
+static void ask_about_obstacle(struct rrto_session *session, const struct rrto_op_info *info, const uint8_t *op,
+                               size_t n)
+{
+    uint32_t own, stream;
+    uint64_t position;
+    bool known;
+    if (!session->elide || !(info->flags & RRTO_OP_ELIDABLE) || session->tracker.one_stream ||
+        !rrto_optable_stream(info, op, n, &own) ||
+        !rrto_tracker_other(&session->tracker, &session->receiver, own, &stream, &position))
+        return;
+    bool again = session->obstacle == position + 1;
+    session->obstacle = position + 1;
+    if (again && rrto_receiver_watch(&session->receiver, position, stream, RRTO_COVERS_STREAM, &known))
+        (void)rrto_session_subscribe(session, position);
+}
+
 static void decide(struct rrto_session *session, const uint8_t *op, size_t n, const struct rrto_issue_extra *extra,
                    struct decision *decision)
 {
@@ -333,6 +352,8 @@ int32_t rrto_session_issue(struct rrto_session *session, struct rrto_session_cal
         pthread_mutex_unlock(&session->lock);
         return 0;
     }
+    if (!elided && !order)
+        ask_about_obstacle(session, decision.info, bytes, n_bytes);
     decide(session, bytes, n_bytes, extra, &decision);
     if (elided || order)
         decision.wait = decision.result = false;

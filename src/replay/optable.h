@@ -6,11 +6,18 @@
 
 #include "codec/codec.h"
 
+/* What an op has to do with a library's handle, whose stream is state of the server's: nothing, it goes to that stream,
+ * or it sets it. */
+enum rrto_handle_use { RRTO_HANDLE_NONE, RRTO_HANDLE_USED, RRTO_HANDLE_SET };
+
 struct rrto_optable {
     const struct rrto_op_info *(*info)(uint16_t number); /* NULL: no such op */
     uint64_t (*token)(const uint8_t *op, size_t n);      /* a hint for prediction */
     uint64_t (*key)(const uint8_t *op, size_t n);        /* of a checked op: what its success depends on */
     uint16_t device_synchronize, stream_create;
+    /* NULL: no op names a handle. *ret_handle: unique among all libraries; *ret_stream: when it is set. */
+    enum rrto_handle_use (*handle)(const struct rrto_op_info *info, const uint8_t *op, size_t n, uint64_t *ret_handle,
+                                   uint32_t *ret_stream);
 };
 
 /* The generated vocabulary. */

@@ -64,6 +64,7 @@ struct rrto_session {
     /* pending_since_ns: the first op that has not been flushed; 0: none. tau_ns: how long it may wait. Atomics: the
      * flusher looks at them. */
     uint64_t pending_since_ns, tau_ns;
+    uint64_t obstacle; /* position + 1 of another stream's op that kept the last synchronise from being answered here */
     uint64_t last_h2d_thread, last_h2d_stream; /* lazysync: the last op, if it was an H2D; thread 0: it was not */
     struct {                                   /* positions that are being polled */
         uint64_t position, since_ns;

@@ -7,12 +7,14 @@ void rrto_tracker_init(struct rrto_tracker *tracker)
     *tracker = (struct rrto_tracker){.one_stream = true};
     rrto_map_init(&tracker->visible_on);
     rrto_map_init(&tracker->queued_on);
+    rrto_map_init(&tracker->handles);
 }
 
 void rrto_tracker_fini(struct rrto_tracker *tracker)
 {
     rrto_map_fini(&tracker->visible_on);
     rrto_map_fini(&tracker->queued_on);
+    rrto_map_fini(&tracker->handles);
 }
 
 /* An op that puts work into a stream. Synchronises and questions put none there. */
@@ -49,6 +51,28 @@ static void settle(struct rrto_tracker *tracker)
         tracker->broken = true;
 }
 
+/* The stream that the op goes to, by its own word or by the handle it uses; notes where it sets a handle. */
+static bool stream_of(struct rrto_tracker *tracker, const struct rrto_optable *table, const struct rrto_op_info *info,
+                      const uint8_t *op, size_t n, uint32_t *ret_stream)
+{
+    uint64_t handle, stream = 0;
+    if (rrto_optable_stream(info, op, n, ret_stream))
+        return true;
+    switch (table->handle ? table->handle(info, op, n, &handle, ret_stream) : RRTO_HANDLE_NONE) {
+    case RRTO_HANDLE_SET:
+        if (!rrto_map_put(&tracker->handles, handle, *ret_stream))
+            tracker->broken = true;
+        return false;
+    case RRTO_HANDLE_USED:
+        (void)rrto_map_get(&tracker->handles, handle, &stream);
+        *ret_stream = (uint32_t)stream;
+        return true;
+    case RRTO_HANDLE_NONE:
+        break;
+    }
+    return false;
+}
+
 void rrto_tracker_issued(struct rrto_tracker *tracker, const struct rrto_optable *table,
                          const struct rrto_op_info *info, const uint8_t *op, size_t n, uint64_t position, bool wait)
 {
@@ -57,9 +81,10 @@ void rrto_tracker_issued(struct rrto_tracker *tracker, const struct rrto_optable
         tracker->one_stream = false;
     if (info->flags & RRTO_OP_DOWN && !wait)
         tracker->down = position + 1;
+    bool has_stream = stream_of(tracker, table, info, op, n, &stream);
     if (!is_queued(info))
         return;
-    bool has_stream = rrto_optable_stream(info, op, n, &stream), visible = is_visible(info);
+    bool visible = is_visible(info);
     if (has_stream) {
         if (stream != tracker->stream) {
             settle(tracker);
@@ -96,6 +121,22 @@ bool rrto_tracker_quiet(struct rrto_tracker *tracker, struct rrto_receiver *rece
         if (position > all && position > rrto_receiver_completed_on(receiver, (uint32_t)stream))
             return false;
     return true;
+}
+
+bool rrto_tracker_other(struct rrto_tracker *tracker, struct rrto_receiver *receiver, uint32_t stream,
+                        uint32_t *ret_stream, uint64_t *ret_position)
+{
+    uint64_t all = rrto_receiver_completed_all(receiver), other, position;
+    size_t cursor = 0;
+    settle(tracker);
+    while (rrto_map_next(&tracker->visible_on, &cursor, &other, &position)) {
+        if (other == stream || position <= all || position <= rrto_receiver_completed_on(receiver, (uint32_t)other))
+            continue;
+        *ret_stream = (uint32_t)other;
+        *ret_position = position - 1;
+        return true;
+    }
+    return false;
 }
 
 enum rrto_covers rrto_tracker_covers(const struct rrto_tracker *tracker, const struct rrto_optable *table,

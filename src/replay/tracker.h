@@ -19,6 +19,7 @@ struct rrto_tracker {
     uint64_t visible_here, queued_here;
     struct rrto_map visible_on; /* stream -> position + 1 of its last visible op */
     struct rrto_map queued_on;  /* stream -> position + 1 of its last op */
+    struct rrto_map handles;    /* a library's handle -> the stream that it was set to */
     bool broken;                /* memory was short: nothing is elided any more */
 };
 
@@ -33,6 +34,9 @@ void rrto_tracker_issued(struct rrto_tracker *tracker, const struct rrto_optable
                          const struct rrto_op_info *info, const uint8_t *op, size_t n, uint64_t position, bool wait);
 /* Whether nothing visible is outstanding. */
 bool rrto_tracker_quiet(struct rrto_tracker *tracker, struct rrto_receiver *receiver);
+/* A stream other than `stream` on which something visible is outstanding, and the position of its last such op. */
+bool rrto_tracker_other(struct rrto_tracker *tracker, struct rrto_receiver *receiver, uint32_t stream,
+                        uint32_t *ret_stream, uint64_t *ret_position);
 /* What the completion of this op says about those before it; *ret_stream: its stream. */
 enum rrto_covers rrto_tracker_covers(const struct rrto_tracker *tracker, const struct rrto_optable *table,
                                      const struct rrto_op_info *info, const uint8_t *op, size_t n,

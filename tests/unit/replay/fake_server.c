@@ -47,13 +47,13 @@ static uint64_t key(const uint8_t *op, size_t n)
 
 const struct rrto_optable *fake_optable(void)
 {
-    static const struct rrto_optable table = {info, token, key, FAKE_DEVICE_SYNC, FAKE_STREAM_CREATE};
+    static const struct rrto_optable table = {info, token, key, FAKE_DEVICE_SYNC, FAKE_STREAM_CREATE, NULL};
     return &table;
 }
 
 const struct rrto_optable *fake_optable_colliding(void)
 {
-    static const struct rrto_optable table = {info, one_token, key, FAKE_DEVICE_SYNC, FAKE_STREAM_CREATE};
+    static const struct rrto_optable table = {info, one_token, key, FAKE_DEVICE_SYNC, FAKE_STREAM_CREATE, NULL};
     return &table;
 }
 
