@@ -2,7 +2,7 @@
 /* Dropout that yields its mask: y = x * kept / p, kept by the device's own random numbers.
  *
  * fused_dropout_kernel_vec<T, accumulator, I, dims, vector, mask> and fused_dropout_kernel<T, accumulator, I, dims,
- * dims, mask> (TensorInfo x, y, mask, n, p that an element is kept, { seed, offset, -, captured }). */
+ * dims, mask> (TensorInfo x, y, mask, n, p that an element is kept, { seed, offset, within, captured }). */
 #include "philox.h"
 #include "tensor.h"
 
@@ -51,9 +51,8 @@ static int run_dropout(const struct kernel_body *body, const struct kernel_launc
     int64_t n = param_integer(launch, 3), vector = body->numbers[VECTOR],
             threads = (int64_t)launch->grid[0] * launch->block[0], per_round = threads * (vector ? vector : 4);
     uint32_t state = launch->image->offsets[5];
-    uint64_t seed = FIELD(launch, state, uint64_t), offset = FIELD(launch, state + 8, uint64_t);
-    if (FIELD(launch, state + 24, uint8_t)) /* the state is in memory: a captured graph */
-        return -1;
+    uint64_t seed, offset;
+    philox_state(launch->params + state, &seed, &offset);
     for (int64_t round = 0; round * per_round < n; round++)
         for (int64_t thread = 0; thread < threads; thread++) {
             struct draw draw = {.first = round * per_round + (vector ? thread * vector : thread),

@@ -22,6 +22,23 @@ static inline void philox(uint64_t seed, uint64_t counter, uint64_t sequence, ui
     memcpy(ret, c, sizeof c);
 }
 
+/* PyTorch's { seed, offset, offset within the graph, captured } among a kernel's parameters: numbers, or, in a captured
+ * graph, where they stand in memory when it is launched. */
+static inline void philox_state(const uint8_t *state, uint64_t *ret_seed, uint64_t *ret_offset)
+{
+    uint64_t within;
+    const void *at[2];
+    memcpy(ret_seed, state, sizeof *ret_seed);
+    memcpy(ret_offset, state + 8, sizeof *ret_offset);
+    if (!state[24])
+        return;
+    memcpy(at, state, sizeof at);
+    memcpy(&within, state + 16, sizeof within);
+    memcpy(ret_seed, at[0], sizeof *ret_seed);
+    memcpy(ret_offset, at[1], sizeof *ret_offset);
+    *ret_offset += within;
+}
+
 static inline float philox_uniform(uint32_t bits) /* in (0, 1] */
 {
     return (float)bits * 0x1p-32f + 0x1p-33f;

@@ -2,7 +2,7 @@
 /* Random numbers on the device: Philox, a sequence per thread, as cuRAND numbers them, so that a seed gives the numbers
  * that it gives on a GPU (up to the last bits of logarithm, sine and cosine).
  *
- * distribution_elementwise_grid_stride_kernel<accumulator, unroll, distribution, transform> (n, { seed, offset, -,
+ * distribution_elementwise_grid_stride_kernel<accumulator, unroll, distribution, transform> (n, { seed, offset, within,
  * captured }, -, object): object: output, i32 stride, transform's members; or OffsetCalculator<1>, output, transform's
  * members. */
 #include "body.h"
@@ -82,10 +82,9 @@ static int run_random(const struct kernel_body *body, const struct kernel_launch
     uint32_t object = launch->image->offsets[3], philox_at = launch->image->offsets[1];
     int64_t n = param_integer(launch, 0), threads = (int64_t)launch->grid[0] * launch->block[0],
             unroll = body->numbers[1];
-    uint64_t seed = FIELD(launch, philox_at, uint64_t), offset = FIELD(launch, philox_at + 8, uint64_t);
+    uint64_t seed, offset;
+    philox_state(params + philox_at, &seed, &offset);
     bool strided = launch->image->sizes[3] > 400;
-    if (FIELD(launch, philox_at + 24, uint8_t)) /* the state is in memory: a captured graph */
-        return -1;
     struct offsets offsets = {0};
     if (strided)
         offsets = offsets_read(params + object, 1);
