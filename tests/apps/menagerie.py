@@ -3,7 +3,7 @@
 
 from pathlib import Path
 
-from harness import HERE, Folder, must_equal, python, rrto_run
+from harness import HERE, Folder, check, must_equal, python, rrto_run
 
 # name: frames, options of compare.py against the CPU
 QUICK = {
@@ -37,4 +37,25 @@ def zoo():
             print("  last:", ", ".join(f"{key} {replay.report[key + '_per_inference_last']}" for key in SHOWN))
 
 
-SCENARIOS = {"zoo": zoo}
+def graphs():
+    """PyTorch's CUDA graphs: the same bytes in every mode, eager PyTorch's results on the CPU, one round trip per replayed graph."""
+    modes = ("percall", "percall-device", "async", "replay")
+    with Folder() as folder:
+        for name, frames, options in (("graph", 4, "1e-4"), ("graphed_steps", 4, "1e-4"), ("graph_dropout", 4, None)):
+            plain = workload(name, "plain", frames, folder)
+            for mode in modes:
+                must_equal(workload(name, mode, frames, folder), plain, f"{name}, {mode}")
+            if options:
+                eager = workload("resnet18" if name == "graph" else name, "plain", frames, folder, "cpu")
+                must_equal(plain, eager, f"{name}, plain against the CPU, eager", "--tolerance", options)
+        must_equal(workload("graph", "plain", 4, folder), workload("resnet18", "plain", 4, folder), "graph against eager")
+        counts = {}
+        for frames in (10, 20):
+            report = workload("graph", "replay", frames, folder).report
+            counts[frames] = report["round_trips"]
+        print(f"graph: {counts}, last inference: " +
+              ", ".join(f"{key} {report[key + '_per_inference_last']}" for key in (*SHOWN, "op_bytes_up", "frames_up")))
+        check(counts[20] - counts[10] == 10, f"{(counts[20] - counts[10]) / 10} round trips per replayed graph, not 1")
+
+
+SCENARIOS = {"zoo": zoo, "graphs": graphs}

@@ -384,6 +384,43 @@ def graph(device, n_frames):
             yield {"logits": logits.cpu()}
 
 
+@workload("graphed_steps")
+def graphed_steps(device, n_frames):
+    """Training steps of a small network whose forward and backward passes are graphs."""
+    torch.manual_seed(3)
+    model = nn.Sequential(nn.Conv2d(1, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 30 * 30, 10)).to(device)
+    inputs = list(images(n_frames, size=32, channels=1))
+    run = model if device == "cpu" else torch.cuda.make_graphed_callables(model, (inputs[0].to(device),))
+    for image in inputs:
+        loss = run(image.to(device)).square().sum()
+        model.zero_grad()
+        loss.backward()
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter -= 0.001 * parameter.grad
+        yield {"loss": loss.detach().cpu().view(1, 1), "bias": model[3].bias.detach().cpu().clone().view(1, -1)}
+
+
+@workload("graph_dropout")
+def graph_dropout(device, n_frames):
+    """Dropout in a graph draws what it would draw outside: the generator's state is read at each launch."""
+    x = torch.ones(5000, device=device)
+    recorded = torch.cuda.CUDAGraph()
+    nn.functional.dropout(x, 0.5)
+    with torch.cuda.graph(recorded):
+        y = nn.functional.dropout(x, 0.5)
+    torch.manual_seed(7)
+    drawn = []
+    for _ in range(n_frames):
+        recorded.replay()
+        drawn.append(y.cpu())
+    torch.manual_seed(7)
+    for one in drawn:
+        if not torch.equal(nn.functional.dropout(x, 0.5).cpu(), one):
+            raise SystemExit("the graph draws other numbers")
+        yield {"drawn": one.view(1, -1)}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("name", nargs="?", choices=sorted(WORKLOADS))
