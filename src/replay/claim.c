@@ -38,11 +38,18 @@ static bool hold(uint64_t base, uint64_t n_bytes, struct rrto_control_range *ret
 
 void rrto_claim_candidates(struct rrto_claim *claim)
 {
+#ifdef __SANITIZE_THREAD__
+    /* ThreadSanitizer ends a program that maps anything outside of what it knows. Of that, nothing else of a program
+     * lies here: libraries and stacks start at most a terabyte below the top. */
+    static const uint64_t bases[] = {0x7e8000000000, 0x7ec000000000};
+    static const unsigned shifts[] = {37, 35};
+#else
     /* Far from where Linux puts programs, heaps, libraries and stacks; then what the kernel offers, for small address
      * spaces. Smaller sizes for processes with a limited address space. */
     static const uint64_t bases[] = {
         0x7e0000000000, 0x600000000000, 0x500000000000, 0x400000000000, 0x300000000000, 0x200000000000, 0, 0};
     static const unsigned shifts[] = {40, 38, 36, 34, 32};
+#endif
     claim->n = 0;
     for (size_t s = 0; s < sizeof shifts / sizeof shifts[0] && claim->n < 4; s++)
         for (size_t b = 0; b < sizeof bases / sizeof bases[0] && claim->n < RRTO_CONTROL_MAX_CANDIDATES; b++)

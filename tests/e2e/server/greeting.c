@@ -162,9 +162,9 @@ static void wrong_control(void **state)
         uint64_t log_bytes, base, n_bytes;
         const char *part;
     } cases[] = {
-        {10, (uint64_t)0x20 << 40, (uint64_t)1 << 36, "RRTO_LOG_BYTES"},
-        {1 << 20, 4096, (uint64_t)1 << 36, "address ranges"},               /* not aligned */
-        {1 << 20, (uint64_t)0x20 << 40, UINT64_MAX >> 1, "address ranges"}, /* too large */
+        {10, ARENA_BASE, ARENA_BYTES, "RRTO_LOG_BYTES"},
+        {1 << 20, 4096, (uint64_t)1 << 36, "address ranges"},     /* not aligned */
+        {1 << 20, ARENA_BASE, UINT64_MAX >> 1, "address ranges"}, /* too large */
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct rrto_conn conn;

@@ -178,8 +178,8 @@ void client_open(struct client *client, const struct server *server, uint64_t me
     if (rrto_wire_connect(server->address, TIMEOUT_MS, 0, &client->conn, why, sizeof why) != RRTO_OK)
         fail_msg("%s", why);
     struct rrto_control_hello hello = {.log_bytes = LOG_BYTES, .slot_kinds = RRTO_SLOTS_ALL, .memory_wanted = memory};
-    hello.candidates[hello.n_candidates++] = (struct rrto_control_range){(uint64_t)0x20 << 40, (uint64_t)1 << 36};
-    hello.candidates[hello.n_candidates++] = (struct rrto_control_range){(uint64_t)0x30 << 40, (uint64_t)1 << 36};
+    hello.candidates[hello.n_candidates++] = (struct rrto_control_range){ARENA_BASE, ARENA_BYTES};
+    hello.candidates[hello.n_candidates++] = (struct rrto_control_range){ARENA_BASE_2, ARENA_BYTES};
     if (rrto_control_open(&client->conn, &hello, 60000, &client->welcome, why, sizeof why) != RRTO_OK)
         fail_msg("%s", why);
     rrto_reader_init(&client->reader, &client->conn);

@@ -13,6 +13,16 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/* Where the arena may lie: two ranges. ThreadSanitizer allows few (src/replay/claim.c). */
+#ifdef __SANITIZE_THREAD__
+#define ARENA_BASE ((uint64_t)0x7e8000000000)
+#define ARENA_BASE_2 ((uint64_t)0x7ec000000000)
+#else
+#define ARENA_BASE ((uint64_t)0x200000000000)
+#define ARENA_BASE_2 ((uint64_t)0x300000000000)
+#endif
+#define ARENA_BYTES ((uint64_t)1 << 36)
+
 struct server {
     pid_t pid;
     char folder[40], address[100]; /* unix:... */

@@ -166,7 +166,7 @@ static void stdio_serves_one(void **state)
     rrto_conn_init_socket(&conn, pair[0]);
     assert_int_equal(rrto_wire_greet(&conn, 10000, RRTO_HELLO_PLAIN, why, sizeof why), RRTO_OK);
     struct rrto_control_hello hello = {.plain = true, .log_bytes = 1 << 20, .n_candidates = 1};
-    hello.candidates[0] = (struct rrto_control_range){(uint64_t)0x20 << 40, (uint64_t)1 << 36};
+    hello.candidates[0] = (struct rrto_control_range){ARENA_BASE, ARENA_BYTES};
     struct rrto_control_welcome welcome;
     if (rrto_control_open(&conn, &hello, 60000, &welcome, why, sizeof why) != RRTO_OK)
         fail_msg("%s", why);
