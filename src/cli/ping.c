@@ -4,16 +4,17 @@
 
 #include "base/status.h"
 #include "gen/ops.h"
+#include "replay/claim.h"
 #include "replay/record.h"
 #include "wire/connect.h"
 #include "wire/reader.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 enum { LOG_BYTES = 65536, MAX_PINGS = 99 };
-static const uint64_t range_bytes = (uint64_t)1 << 40; /* nothing is mapped in it */
 
 struct session {
     struct rrto_conn conn;
@@ -106,16 +107,22 @@ static int exchange_all(struct session *session, int n, uint64_t *ret_median_ns)
     return status;
 }
 
+/* Those that a program would offer; nothing will be mapped in them here. */
+static void offer_ranges(struct rrto_control_hello *hello)
+{
+    struct rrto_claim claim;
+    rrto_claim_candidates(&claim);
+    hello->n_candidates = claim.n;
+    memcpy(hello->candidates, claim.held, sizeof claim.held);
+    (void)rrto_claim_keep(&claim, 0, 0);
+}
+
 int rrto_ping(const char *server, int timeout_ms, int n, struct rrto_ping_result *ret_result, char *ret_why,
               size_t n_why)
 {
     static struct session session; /* the reader's buffer is large */
-    struct rrto_control_hello hello = {
-        .slot_kinds = RRTO_SLOTS_ALL,
-        .log_bytes = LOG_BYTES,
-        .n_candidates = 2,
-        .candidates = {{(uint64_t)0x60 << 40, range_bytes}, {(uint64_t)0x20 << 40, range_bytes}},
-    };
+    struct rrto_control_hello hello = {.slot_kinds = RRTO_SLOTS_ALL, .log_bytes = LOG_BYTES};
+    offer_ranges(&hello);
     uint64_t start_ns = now_ns();
     session.timeout_ms = timeout_ms;
     int status = rrto_wire_connect(server, timeout_ms, 0, &session.conn, ret_why, n_why);

@@ -19,7 +19,7 @@ ALLOWED = {
     "src/replay": ["base/", "codec/", "compress/", "api/", "wire/", "seq/", "report/", r"gen/(ops|calls)\.h"],
     "src/cuda": ["base/", "codec/", "api/", "compress/", "fatbin/", "gen/",
                  r"replay/(issue|exit|process)\.h"],
-    "src/cli": ["base/", "wire/", "report/", "seq/", r"replay/(mode|predict|record|trace|log|optable|tracker|patch)\.h", r"gen/ops\.h"],
+    "src/cli": ["base/", "wire/", "report/", "seq/", r"replay/(mode|predict|record|trace|log|optable|tracker|patch|claim)\.h", r"gen/ops\.h"],
     "server": ["base/", "codec/", "api/", "wire/", "fatbin/", "compress/", r"replay/(log|record|patch)\.h", "gen/", "server/"],
     "soft": ["base/", "fatbin/", "compress/", GEN_API],
     "interpose": ["api/", "gen/"],
