@@ -39,27 +39,28 @@ def children(pid):
     return found
 
 
-def find(pid, who):
-    """The private rrtod below `rrto run`, or its worker."""
+def private_rrtod(pid):
+    """The one below `rrto run`, which is pid."""
     for child, line in children(pid):
         if os.path.basename(line.split(" ")[0]) == "rrtod":
-            if who == "rrtod":
-                return child
-            workers = children(child)
-            return workers[0][0] if workers else None
+            return child
     return None
 
 
-def try_killing(who, mode, command, folder):
+def try_killing(who, mode, run, program, folder, server=None):
+    """What went wrong, as lines. run: the words of `rrto run`; program: those of the program; server: the rrtod, if it is not private."""
     report = os.path.join(folder, "%s-%s.json" % (who, mode))
     environment = {k: v for k, v in os.environ.items() if not k.startswith("RRTO_")}
-    process = subprocess.Popen([RRTO, "run", "--mode", mode, "--report", report, "--"] + command, env=environment,
+    process = subprocess.Popen(run + ["--mode", mode, "--report", report, "--"] + program, env=environment,
                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     problems = []
     try:
         if process.stdout.readline() != "working\n":
             return ["the program never worked: " + process.communicate(timeout=20)[1]]
-        victim = find(process.pid, who)
+        rrtod = server or private_rrtod(process.pid)
+        victim = rrtod
+        if who == "worker" and rrtod:
+            victim = next((child for child, _ in children(rrtod)), None)
         if victim is None:
             return ["no %s to kill among %r" % (who, children(process.pid))]
         started = time.monotonic()
@@ -96,7 +97,7 @@ def main():
         for who in ("worker", "rrtod"):
             for mode in ("replay", "async", "percall"):
                 for how in ([], ["writing"]):
-                    problems = try_killing(who, mode, sys.argv[1:2] + how, folder)
+                    problems = try_killing(who, mode, [RRTO, "run"], sys.argv[1:2] + how, folder)
                     print("%-8s %-8s %-8s %s" % (who, mode, " ".join(how), "FAILED" if problems else "ok"))
                     for problem in problems:
                         print("    " + problem)
