@@ -21,6 +21,8 @@ def newer():
             must_equal(example(name, "replay", 3, folder, arguments=arguments), plain, f"{name} on {NEWER}, replay")
             cpu = example(name, "plain", 3, folder, "cpu", device="cpu", arguments=arguments)
             must_equal(plain, cpu, f"{name} on {NEWER}, plain against the CPU", *AGAINST_CPU.get(name, ["--tolerance", "1e-4"]))
+        plain = example("adapt", "plain", 3, folder, "plain with dropout")  # the device's own random numbers: no CPU to compare with
+        must_equal(example("adapt", "replay", 3, folder, "replay with dropout"), plain, f"adapt with dropout on {NEWER}, replay")
     run = rrto_run("replay", [python(), HERE / "ops.py"])
     check(run.status == 0, f"{run.shown}\nended with {run.status}\n{run.out}\n{run.err[-2000:]}")
     print(f"operators on {NEWER}: {run.out.splitlines()[-1]}")
