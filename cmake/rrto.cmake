@@ -59,6 +59,9 @@ function(rrto_script_test name)
     if(NOT arg_TIMEOUT)
         set(arg_TIMEOUT 120)
     endif()
+    if(RRTO_SANITIZE) # some programs take ten times as long
+        math(EXPR arg_TIMEOUT "${arg_TIMEOUT} * 4")
+    endif()
     add_test(NAME ${name} COMMAND ${arg_COMMAND})
     set_tests_properties(${name} PROPERTIES
         LABELS ${arg_LABEL} TIMEOUT ${arg_TIMEOUT} SKIP_RETURN_CODE 77
