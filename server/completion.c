@@ -66,6 +66,51 @@ void rrto_completion_give(struct rrto_completion *completion, void *event)
     pthread_mutex_unlock(&completion->lock);
 }
 
+/* One that nobody uses, or a new one. Where as many threads of the client wait for events as there are followers, the
+ * next waits for the event of another as well. */
+static struct rrto_completion_follower *follower_locked(struct rrto_completion *completion, int32_t *ret_error)
+{
+    struct rrto_completion_follower *found = NULL;
+    for (uint32_t i = 0; i < completion->n_followers; i++) {
+        struct rrto_completion_follower *follower = &completion->followers[i];
+        if (!found || follower->n_users < found->n_users)
+            found = follower;
+    }
+    if ((!found || found->n_users) && completion->n_followers < RRTO_COMPLETION_MAX_FOLLOWERS) {
+        struct rrto_completion_follower *added = &completion->followers[completion->n_followers];
+        *ret_error = completion->driver->cuStreamCreate(&added->stream, RRTO_CU_STREAM_NON_BLOCKING);
+        if (*ret_error)
+            return NULL;
+        completion->n_followers++;
+        found = added;
+    }
+    found->n_users++;
+    return found;
+}
+
+struct rrto_completion_follower *rrto_completion_follow(struct rrto_completion *completion, void *event,
+                                                        int32_t *ret_error)
+{
+    *ret_error = 0;
+    pthread_mutex_lock(&completion->lock);
+    struct rrto_completion_follower *follower = follower_locked(completion, ret_error);
+    pthread_mutex_unlock(&completion->lock);
+    if (follower)
+        *ret_error = completion->driver->cuStreamWaitEvent(follower->stream, event, 0);
+    if (follower && *ret_error) {
+        rrto_completion_unfollow(completion, follower);
+        return NULL;
+    }
+    return follower;
+}
+
+void rrto_completion_unfollow(struct rrto_completion *completion, struct rrto_completion_follower *follower)
+{
+    pthread_mutex_lock(&completion->lock);
+    follower->n_users--;
+    pthread_mutex_unlock(&completion->lock);
+}
+
 /* --- entries
  * -------------------------------------------------------------------------------------------------------------------
  */
@@ -85,8 +130,10 @@ struct rrto_completion_entry *rrto_completion_entry(struct rrto_completion *comp
 
 static void retire_locked(struct rrto_completion *completion, struct rrto_completion_entry *entry)
 {
-    for (uint32_t i = 0; i < entry->n_events && !entry->lent_events; i++)
+    for (uint32_t i = 0; i < entry->n_events; i++)
         give_locked(completion, entry->events[i]);
+    if (entry->follower)
+        entry->follower->n_users--;
     if (entry->events != &entry->own_event)
         free(entry->events);
     free(entry->fields);

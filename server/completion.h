@@ -13,7 +13,14 @@
 
 #include <pthread.h>
 
-enum { RRTO_COMPLETION_MAX_WAITERS = 16, RRTO_COMPLETION_ONE_EVENT = 1 };
+enum { RRTO_COMPLETION_MAX_WAITERS = 16, RRTO_COMPLETION_ONE_EVENT = 1, RRTO_COMPLETION_MAX_FOLLOWERS = 64 };
+
+/* A stream of the worker's own that waits for an event of the client's, which the client may record again or destroy
+ * meanwhile. */
+struct rrto_completion_follower {
+    void *stream;
+    uint32_t n_users; /* more than one only where there are no more followers to be had */
+};
 
 struct rrto_completion_entry {
     struct rrto_completion_entry *next;
@@ -22,8 +29,8 @@ struct rrto_completion_entry {
     void **events; /* points to own_event when there is one */
     void *own_event;
     uint32_t n_events;
-    bool lent_events; /* they are the client's: not given back to the pool */
-    bool in_order;    /* everything older goes first as well */
+    struct rrto_completion_follower *follower; /* given back with the entry, or NULL */
+    bool in_order;                             /* everything older goes first as well */
     uint64_t not_before_ns;
     const void *stream; /* one waiter per stream */
     bool waited, sent;
@@ -49,6 +56,8 @@ struct rrto_completion {
     uint64_t n_unsettled;
     void **pool; /* events */
     uint32_t n_pool, max_pool;
+    struct rrto_completion_follower followers[RRTO_COMPLETION_MAX_FOLLOWERS];
+    uint32_t n_followers;
     int32_t device_error; /* of the device; 0: none. Read by the executor with an atomic load */
 };
 
@@ -59,6 +68,13 @@ int rrto_completion_init(struct rrto_completion *completion, const struct rrto_d
 void *rrto_completion_record(struct rrto_completion *completion, void *stream, int32_t *ret_error);
 /* Gives an event back: nothing waits for it any more. */
 void rrto_completion_give(struct rrto_completion *completion, void *event);
+
+/* A follower whose stream waits for what the client's event is recorded for now; NULL on failure (*ret_error). The
+ * entry that waits for the stream gets it. The executor's thread. */
+struct rrto_completion_follower *rrto_completion_follow(struct rrto_completion *completion, void *event,
+                                                        int32_t *ret_error);
+/* For an entry that did not come to be. */
+void rrto_completion_unfollow(struct rrto_completion *completion, struct rrto_completion_follower *follower);
 
 /* A zeroed entry, or NULL. */
 struct rrto_completion_entry *rrto_completion_entry(struct rrto_completion *completion);

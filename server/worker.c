@@ -360,12 +360,17 @@ int32_t rrto_worker_complete_after(struct rrto_exec *exec, void *stream, void *e
         return 0;
     struct rrto_completion_entry *entry = rrto_completion_entry(&worker->completion);
     int32_t error = 0;
-    void *wait_for = event;
-    if (entry && !event)
-        wait_for = rrto_completion_record(&worker->completion, stream, &error);
+    struct rrto_completion_follower *follower = NULL;
+    if (entry && event) {
+        follower = rrto_completion_follow(&worker->completion, event, &error);
+        stream = follower ? follower->stream : NULL;
+    }
+    void *wait_for = entry && !error ? rrto_completion_record(&worker->completion, stream, &error) : NULL;
     if (!entry || error || (exec->wait && !fill_reply(exec, entry, 0))) {
         if (block)
             rrto_staging_release(block);
+        if (follower)
+            rrto_completion_unfollow(&worker->completion, follower);
         free(entry);
         return error ? error : RRTO_NO_MEMORY;
     }
@@ -373,8 +378,8 @@ int32_t rrto_worker_complete_after(struct rrto_exec *exec, void *stream, void *e
     entry->own_event = wait_for;
     entry->events = &entry->own_event;
     entry->n_events = RRTO_COMPLETION_ONE_EVENT;
-    entry->lent_events = event != NULL;
-    entry->stream = event ? event : stream;
+    entry->follower = follower;
+    entry->stream = stream;
     entry->block = block;
     entry->data = down;
     entry->n_data = n_down;

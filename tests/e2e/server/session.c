@@ -197,6 +197,31 @@ static void streams_and_events(void **state)
     (void)out;
 }
 
+/* Somebody waits for an event while another thread destroys it: the wait is for what had been recorded. All work is
+ * done late, so that the event is gone first. */
+static void event_destroyed_in_a_wait(void **state)
+{
+    (void)state;
+    struct server other;
+    struct client client;
+    static const char *const arguments[] = {"--sched", "adversarial:1", NULL};
+    server_start(&other, arguments);
+    client_open(&client, &other, 64 << 20);
+    uint64_t base = client.welcome.arena_base;
+    SEND(&client, mem_alloc, 0, .va = base, .n_bytes = PAGE);
+    SEND(&client, stream_create, 0, .stream = 1, .flags = 1);
+    for (uint32_t i = 1; i <= 50; i++) {
+        SEND(&client, event_create, 0, .event = i, .flags = 2);
+        SEND(&client, mem_set_d8, 0, .dst = base, .value = (uint8_t)i, .n = PAGE, .stream = 1);
+        SEND(&client, event_record, 0, .event = i, .stream = 1);
+        uint64_t position = SEND(&client, event_synchronize, WAIT, .event = i);
+        SEND(&client, event_destroy, 0, .event = i);
+        client_reply(&client, position, 0);
+    }
+    client_close(&client);
+    assert_int_equal(server_stop(&other), 0);
+}
+
 /* Freed memory is used again at once, on another stream; quota is enforced; what is freed can be had again. */
 static void memory(void **state)
 {
@@ -335,6 +360,7 @@ int main(void)
         TEST(ping),
         TEST(predicted),
         TEST(streams_and_events),
+        cmocka_unit_test(event_destroyed_in_a_wait),
         TEST(memory),
         TEST(module_errors),
         TEST(outside_arena),
