@@ -6,12 +6,14 @@
 #include "base/status.h"
 #include "codec/codec.h"
 #include "compress/zstd.h"
-#include "replay/record.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
 
 enum {
     VERSION = 1,
@@ -81,7 +83,7 @@ void rrto_trace_flush(struct rrto_trace *trace)
             rrto_put_u32(packed, (uint32_t)trace->raw.size);
             rrto_put_u32(packed, n_packed);
             rrto_put_u32(packed, trace->n_ops);
-            rrto_put_u64(packed, rrto_record_hash(0, packed->data + BLOCK_HEAD_BYTES, n_packed));
+            rrto_put_u64(packed, XXH3_64bits(packed->data + BLOCK_HEAD_BYTES, n_packed));
             packed->size = end;
             ok = write_all(trace->fd, packed->data, end);
         }
@@ -214,7 +216,7 @@ static int read_block(struct rrto_trace_reader *reader)
         return RRTO_NO_MEMORY;
     if (read_all(reader->fd, to, n_packed) != n_packed)
         return RRTO_TRUNCATED;
-    if (rrto_record_hash(0, to, n_packed) != hash)
+    if (XXH3_64bits(to, n_packed) != hash)
         return RRTO_PROTOCOL;
     reader->at = 0;
     return rrto_zstd_decompress(&reader->raw, to, n_packed, n_raw);

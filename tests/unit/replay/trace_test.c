@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 enum { OPS = 3000 };
 static char path[] = "/tmp/rrto-trace-XXXXXX";
@@ -84,6 +85,22 @@ static void test_whole(void **state)
     assert_int_equal(status, RRTO_NOT_FOUND);
 }
 
+/* A block's hash is the one that docs/trace.md names, whatever the wire hashes with. */
+static void test_hash(void **state)
+{
+    (void)state;
+    static uint8_t file[4 << 20];
+    int fd = open(path, O_RDONLY);
+    ssize_t n = read(fd, file, sizeof file);
+    assert_true(close(fd) == 0 && n > 56);
+    uint32_t n_packed;
+    uint64_t hash;
+    memcpy(&n_packed, file + 40, sizeof n_packed);
+    memcpy(&hash, file + 48, sizeof hash);
+    assert_true(n_packed <= (size_t)n - 56);
+    assert_int_equal(hash, XXH3_64bits(file + 56, n_packed));
+}
+
 static void test_cut_and_damage(void **state)
 {
     (void)state;
@@ -130,6 +147,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_whole),
+        cmocka_unit_test(test_hash),
         cmocka_unit_test(test_cut_and_damage),
         cmocka_unit_test(test_no_file),
     };
