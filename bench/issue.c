@@ -73,6 +73,8 @@ int main(void)
                                            .predict = true,
                                            .patch = true,
                                            .slot_kinds = RRTO_SLOTS_ALL,
+                                           .seq_levels = RRTO_SEQ_ALL,
+                                           .insist = true,
                                            .early = true,
                                            .push = true,
                                            .flusher = true,

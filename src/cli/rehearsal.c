@@ -69,7 +69,8 @@ static struct step predictor_op(struct predictor *predictor, const struct rrto_o
         step.source = rrto_baseline_push(baseline, table->token(op, n));
         step.jump = step.source != expected;
     } else {
-        struct rrto_prediction prediction = rrto_predict(predictor->seq, &predictor->encoder, table, 0, lane, op, n);
+        struct rrto_prediction prediction =
+            rrto_predict(predictor->seq, &predictor->encoder, table, 0, true, lane, op, n);
         step.source = prediction.source;
         step.jump = prediction.jump;
     }

@@ -98,6 +98,13 @@ static unsigned slot_kinds(void)
            (rrto_config_disabled("pointers") ? 0u : RRTO_SLOTS_POINTERS);
 }
 
+static unsigned seq_levels(void)
+{
+    return (rrto_config_disabled("long") ? 0u : RRTO_SEQ_LONG) |
+           (rrto_config_disabled("resume") ? 0u : RRTO_SEQ_RESUME) |
+           (rrto_config_disabled("short") ? 0u : RRTO_SEQ_SHORT);
+}
+
 static bool open_session(struct rrto_process *process, const struct rrto_conn *conn, uint64_t log_bytes)
 {
     const struct rrto_config *config = rrto_config_get();
@@ -113,6 +120,8 @@ static bool open_session(struct rrto_process *process, const struct rrto_conn *c
         .lazysync = rrto_config_enabled("lazysync"),
         .flusher = true,
         .slot_kinds = slot_kinds(),
+        .seq_levels = seq_levels(),
+        .insist = !rrto_config_disabled("insist"),
         .log_bytes = log_bytes,
         .chunk_bytes = clamp(config->frame_bytes, 64, RRTO_CHUNK_MAX_BYTES),
         .deviate = config->deviate,

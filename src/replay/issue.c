@@ -97,8 +97,8 @@ static struct rrto_prediction predict(struct rrto_session *session, unsigned lan
     if (!session->predict)
         return (struct rrto_prediction){.source = RRTO_RECORD_NO_SOURCE};
     const struct rrto_session_options *options = &session->options;
-    struct rrto_prediction prediction =
-        rrto_predict(session->seq, &session->encoder, options->table, options->token_hidden, lane, op, n);
+    struct rrto_prediction prediction = rrto_predict(session->seq, &session->encoder, options->table,
+                                                     options->token_hidden, options->insist, lane, op, n);
     if (prediction.source != RRTO_SEQ_NONE && options->deviate && ++session->n_predictions % options->deviate == 0) {
         session->n_dropped++;
         prediction = (struct rrto_prediction){.source = RRTO_RECORD_NO_SOURCE};

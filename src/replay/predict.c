@@ -16,7 +16,7 @@ static bool is_cheaper(struct rrto_record_encoder *encoder, uint64_t expected, u
 }
 
 struct rrto_prediction rrto_predict(struct rrto_seq *seq, struct rrto_record_encoder *encoder,
-                                    const struct rrto_optable *table, uint64_t token_hidden, unsigned lane,
+                                    const struct rrto_optable *table, uint64_t token_hidden, bool insist, unsigned lane,
                                     const uint8_t *op, size_t n_bytes)
 {
     const struct rrto_log *log = &encoder->log;
@@ -31,7 +31,7 @@ struct rrto_prediction rrto_predict(struct rrto_seq *seq, struct rrto_record_enc
     uint64_t found = rrto_seq_push(seq, lane, token, log->oldest);
     if (found == expected)
         return (struct rrto_prediction){.source = found, .same = same};
-    if (like && n_expected == n_bytes && rrto_optable_number(like) == rrto_optable_number(op) &&
+    if (insist && like && n_expected == n_bytes && rrto_optable_number(like) == rrto_optable_number(op) &&
         is_cheaper(encoder, expected, found, op, n_bytes)) {
         rrto_seq_insist(seq, lane, expected);
         return (struct rrto_prediction){.source = expected};

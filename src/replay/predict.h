@@ -14,9 +14,10 @@ struct rrto_prediction {
 };
 
 /* Pushes the lane's next op into the search. To be called once for each op, before it is encoded. token_hidden: bits of
- * tokens that the search does not see (none but in tests). Not locked, does not block. */
+ * tokens that the search does not see (none but in tests). insist: may stay with the expected op though tokens differ.
+ * Not locked, does not block. */
 struct rrto_prediction rrto_predict(struct rrto_seq *seq, struct rrto_record_encoder *encoder,
-                                    const struct rrto_optable *table, uint64_t token_hidden, unsigned lane,
+                                    const struct rrto_optable *table, uint64_t token_hidden, bool insist, unsigned lane,
                                     const uint8_t *op, size_t n_bytes);
 
 #endif

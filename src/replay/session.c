@@ -37,6 +37,8 @@ int rrto_session_init(struct rrto_session *session, const struct rrto_conn *conn
         status = rrto_sender_init(&session->sender, &session->conn, options->queue_bytes);
     if (status == RRTO_OK && session->predict && !(session->seq = rrto_seq_create(session->encoder.log.max_ops)))
         status = RRTO_NO_MEMORY;
+    if (session->seq)
+        rrto_seq_limit(session->seq, options->seq_levels);
     if (status == RRTO_OK && options->flusher)
         status = rrto_flusher_start(session);
     if (status != RRTO_OK)

@@ -34,6 +34,8 @@ struct rrto_session_options {
     bool lazysync;
     bool flusher;        /* with the thread that flushes by time; without it only tests */
     unsigned slot_kinds; /* slots.h; what the server was told */
+    unsigned seq_levels; /* seq.h */
+    bool insist;
     uint64_t log_bytes, chunk_bytes, deviate;
     uint64_t token_hidden;    /* bits of tokens that the search does not see: none but in tests */
     uint64_t queue_bytes;     /* of the way out, a power of two */

@@ -10,6 +10,7 @@
 
 enum {
     N_CONTEXTS = 5,
+    N_LONG = 3, /* of them */
     MAX_CONTEXT = 16,
     RESUME_SCAN = 16,    /* ops looked ahead for where the application goes on */
     RESUME_LIFE = 64,    /* ops after which it is not looked for any more */
@@ -48,6 +49,7 @@ struct inference {
 struct rrto_seq {
     size_t n_bytes;
     uint64_t mask, head;
+    unsigned levels;
     uint64_t power[N_CONTEXTS]; /* MULTIPLIER ** k */
     uint64_t *tokens;           /* by position */
     uint64_t *aliases;          /* by position: the token of the op that it was first taken for, mostly its own */
@@ -90,6 +92,7 @@ struct rrto_seq *rrto_seq_create(uint64_t max_ops)
         return NULL;
     struct rrto_seq *seq = (struct rrto_seq *)(void *)at;
     seq->n_bytes = n_bytes;
+    seq->levels = RRTO_SEQ_ALL;
     seq->mask = max_ops - 1;
     seq->tokens = (uint64_t *)(void *)(at + tokens_at);
     seq->aliases = (uint64_t *)(void *)(at + aliases_at);
@@ -111,6 +114,11 @@ struct rrto_seq *rrto_seq_destroy(struct rrto_seq *seq)
     if (seq)
         munmap(seq, seq->n_bytes);
     return NULL;
+}
+
+void rrto_seq_limit(struct rrto_seq *seq, unsigned levels)
+{
+    seq->levels = levels;
 }
 
 uint64_t rrto_seq_bytes(const struct rrto_seq *seq)
@@ -178,25 +186,41 @@ static unsigned row_at(const struct rrto_seq *seq, uint64_t position)
     return NO_ROW;
 }
 
-static uint64_t search(const struct rrto_seq *seq, struct lane *lane, const uint64_t *found, uint64_t token,
-                       uint64_t oldest)
+/* The latest place that agrees in as many tokens as contexts first to last - 1 have, the longest first. */
+static uint64_t jump(const struct rrto_seq *seq, const uint64_t *found, unsigned first, unsigned last, uint64_t token,
+                     uint64_t oldest)
 {
-    for (unsigned c = 0; c < 3; c++)
-        if (kept(seq, found[c], oldest) && is(seq, found[c], token))
-            return found[c];
-    uint64_t source = scan(seq, lane->expected, token, oldest);
-    if (source == RRTO_SEQ_NONE && seq->head <= lane->resume_until)
-        source = scan(seq, lane->resume, token, oldest);
-    if (source != RRTO_SEQ_NONE)
-        return source;
-    if (kept(seq, lane->expected, oldest) && (lane->resume == RRTO_SEQ_NONE || seq->head > lane->resume_until)) {
-        lane->resume = lane->expected;
-        lane->resume_until = seq->head + RESUME_LIFE;
-    }
-    for (unsigned c = 3; c < N_CONTEXTS; c++)
+    for (unsigned c = first; c < last; c++)
         if (kept(seq, found[c], oldest) && is(seq, found[c], token))
             return found[c];
     return RRTO_SEQ_NONE;
+}
+
+/* Near where the lane left off, now or lately: something was inserted, or left out. */
+static uint64_t resume(const struct rrto_seq *seq, struct lane *lane, uint64_t token, uint64_t oldest)
+{
+    uint64_t source = scan(seq, lane->expected, token, oldest);
+    if (source == RRTO_SEQ_NONE && seq->head <= lane->resume_until)
+        source = scan(seq, lane->resume, token, oldest);
+    if (source == RRTO_SEQ_NONE && kept(seq, lane->expected, oldest) &&
+        (lane->resume == RRTO_SEQ_NONE || seq->head > lane->resume_until)) {
+        lane->resume = lane->expected;
+        lane->resume_until = seq->head + RESUME_LIFE;
+    }
+    return source;
+}
+
+static uint64_t search(const struct rrto_seq *seq, struct lane *lane, const uint64_t *found, uint64_t token,
+                       uint64_t oldest)
+{
+    uint64_t source = RRTO_SEQ_NONE;
+    if (seq->levels & RRTO_SEQ_LONG)
+        source = jump(seq, found, 0, N_LONG, token, oldest);
+    if (source == RRTO_SEQ_NONE && seq->levels & RRTO_SEQ_RESUME)
+        source = resume(seq, lane, token, oldest);
+    if (source == RRTO_SEQ_NONE && seq->levels & RRTO_SEQ_SHORT)
+        source = jump(seq, found, N_LONG, N_CONTEXTS, token, oldest);
+    return source;
 }
 
 /* Says which sequence the lane follows and whether it has just left one. */

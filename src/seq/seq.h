@@ -28,6 +28,12 @@ struct rrto_seq_sequence {
 struct rrto_seq *rrto_seq_create(uint64_t max_ops);
 struct rrto_seq *rrto_seq_destroy(struct rrto_seq *seq); /* accepts NULL, returns NULL */
 
+/* Where a lane goes on when its next op is not the expected one: places that agree in the last 16, 8 or 4 tokens; the
+ * ops near where the lane left off; places that agree in the last 2 tokens, or 1. */
+enum { RRTO_SEQ_LONG = 1, RRTO_SEQ_RESUME = 2, RRTO_SEQ_SHORT = 4, RRTO_SEQ_ALL = 7 };
+/* Looks only there; all three at first. */
+void rrto_seq_limit(struct rrto_seq *seq, unsigned levels);
+
 /* Memory that it has, from its creation to its end. */
 uint64_t rrto_seq_bytes(const struct rrto_seq *seq);
 

@@ -39,6 +39,8 @@ __attribute__((unused)) static struct rrto_session_options defaults(const char *
                                          .predict = true,
                                          .patch = true,
                                          .slot_kinds = RRTO_SLOTS_ALL,
+                                         .seq_levels = RRTO_SEQ_ALL,
+                                         .insist = true,
                                          .early = true,
                                          .push = true,
                                          .log_bytes = 1 << 20,

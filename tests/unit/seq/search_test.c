@@ -219,12 +219,53 @@ static void test_limits(void **state)
     assert_null(rrto_seq_destroy(NULL));
 }
 
+/* Each place where the search looks can be switched off. */
+static void test_levels(void **state)
+{
+    (void)state;
+    for (unsigned levels = 0; levels <= RRTO_SEQ_ALL; levels++) {
+        struct rrto_seq *seq = rrto_seq_create(1 << 12);
+        for (uint64_t token = 1; token <= 100; token++)
+            (void)rrto_seq_push(seq, 0, token, 0);
+        (void)rrto_seq_push(seq, 0, 81, 0); /* a later place for a short context */
+        for (uint64_t token = 1; token <= 80; token++)
+            assert_int_equal(rrto_seq_push(seq, 0, token, 0), token - 1);
+        rrto_seq_limit(seq, levels);
+        assert_int_equal(rrto_seq_push(seq, 0, 1000, 0), RRTO_SEQ_NONE); /* inserted: no long context holds now */
+        uint64_t found = rrto_seq_push(seq, 0, 81, 0);
+        assert_int_equal(found, levels & RRTO_SEQ_RESUME ? 80 : levels & RRTO_SEQ_SHORT ? 100 : RRTO_SEQ_NONE);
+        rrto_seq_destroy(seq);
+    }
+}
+
+/* What agrees in 16 tokens, and is far from where the lane was, is only found by the long contexts. */
+static void test_long_level(void **state)
+{
+    (void)state;
+    for (unsigned on = 0; on < 2; on++) {
+        struct rrto_seq *seq = rrto_seq_create(1 << 12);
+        for (uint64_t token = 1; token <= 40; token++)
+            (void)rrto_seq_push(seq, 0, token, 0);
+        for (uint64_t token = 1; token <= 20; token++)
+            (void)rrto_seq_push(seq, 0, token, 0);
+        (void)rrto_seq_push(seq, 0, 500, 0); /* 1 to 20, then 500: position 60 */
+        (void)rrto_seq_push(seq, 0, 501, 0);
+        for (uint64_t token = 1; token <= 20; token++)
+            (void)rrto_seq_push(seq, 1, token, 0);
+        rrto_seq_limit(seq, on ? RRTO_SEQ_LONG : RRTO_SEQ_RESUME);
+        assert_int_equal(rrto_seq_expected(seq, 1), 20); /* it began like the first pass */
+        assert_int_equal(rrto_seq_push(seq, 1, 500, 0), on ? 60 : RRTO_SEQ_NONE);
+        rrto_seq_destroy(seq);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_steady),     cmocka_unit_test(test_insertion_deletion),
         cmocka_unit_test(test_deviations), cmocka_unit_test(test_alternation),
-        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_limits),     cmocka_unit_test(test_levels),
+        cmocka_unit_test(test_long_level),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
