@@ -76,6 +76,16 @@ static void ask_about_obstacle(struct rrto_session *session, const struct rrto_o
         (void)rrto_session_subscribe(session, position);
 }
 
+/* Whether a synchronise that is answered here is no op at all. Not where there are several streams: what is issued next
+ * on another one comes behind what it covered. Nor where several threads issue: whether it is answered here then
+ * depends on what the others have outstanding, and the ops of a sequence should not. Copies that were made ahead come
+ * first. */
+static bool vanishes(const struct rrto_session *session)
+{
+    uint64_t lanes = session->lanes_used;
+    return session->tracker.one_stream && (!(lanes & (lanes - 1)) || rrto_ahead_any(&session->ahead));
+}
+
 static void decide(struct rrto_session *session, const uint8_t *op, size_t n, const struct rrto_issue_extra *extra,
                    struct decision *decision)
 {
@@ -344,7 +354,7 @@ int32_t rrto_session_issue(struct rrto_session *session, struct rrto_session_cal
     bool elided = may_elide(session, caller, decision.info, bytes, n_bytes), order = extra && extra->order;
     session->counters->ops_elided += elided && !order;
     /* Nobody waits, but what the application issues next, on whatever stream, counts on what came before. */
-    if ((elided || order) && session->tracker.one_stream) {
+    if ((elided || order) && vanishes(session)) {
         pthread_mutex_unlock(&session->lock);
         return 0;
     }
