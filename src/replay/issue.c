@@ -305,7 +305,7 @@ static int32_t await(struct rrto_session *session, struct rrto_session_caller *c
         if (!arrived || session->encoder.log.head != session->ahead.head)
             rrto_ahead_discard(&session->ahead);
     }
-    counters->updated_ns = now;
+    rrto_counters_touch(counters, now);
     adapt_tau(session, held_ns);
     if (lost == RRTO_OK) {
         if (!(decision->info->flags & RRTO_OP_DEVICE) &&

@@ -192,7 +192,7 @@ static void say_goodbye(struct rrto_session *session)
     rrto_receiver_leave(&session->receiver);
     rrto_record_end(&session->encoder);
     rrto_session_flush_locked(session);
-    session->counters->updated_ns = now_ns();
+    rrto_counters_touch(session->counters, now_ns());
     (void)rrto_trace_close(session->options.trace);
     session->options.trace = NULL;
     pthread_mutex_unlock(&session->lock);
@@ -212,7 +212,7 @@ __attribute__((destructor)) static void leave(void)
     const struct rrto_config *config = rrto_config_get();
     if (__atomic_load_n(&rrto_process.state, __ATOMIC_ACQUIRE) == RRTO_PROCESS_OPEN)
         say_goodbye(&rrto_process.session);
-    rrto_process.counters->updated_ns = now_ns();
+    rrto_counters_touch(rrto_process.counters, now_ns());
     if (*config->run_dir || !*config->report)
         return;
     const struct rrto_counters *processes[] = {rrto_process.counters};

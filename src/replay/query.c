@@ -78,7 +78,7 @@ int32_t rrto_session_wait(struct rrto_session *session, struct rrto_session_call
     uint64_t now = session->options.now_ns();
     __atomic_fetch_add(&session->counters->blocked_ns, now - start, __ATOMIC_RELAXED);
     pthread_mutex_lock(&session->lock);
-    session->counters->updated_ns = now;
+    rrto_counters_touch(session->counters, now);
     if (lost == RRTO_OK && result && waiter.status == 0 && position + 1 >= session->tracker.down) {
         rrto_session_result_locked(session, now);
     }

@@ -29,7 +29,7 @@ void rrto_counters_totals(const struct rrto_counters *counters, struct rrto_coun
 {
 #define NOW(field) .field = __atomic_load_n(&counters->field, __ATOMIC_RELAXED)
     *ret_totals = (struct rrto_counters_inference){.start_ns = counters->started_ns,
-                                                   .end_ns = counters->updated_ns,
+                                                   .end_ns = __atomic_load_n(&counters->updated_ns, __ATOMIC_RELAXED),
                                                    NOW(calls),
                                                    NOW(ops),
                                                    NOW(ops_literal),

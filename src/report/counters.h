@@ -87,6 +87,11 @@ void rrto_counters_totals(const struct rrto_counters *counters, struct rrto_coun
 /* A launch or an H2D is about to be issued: if a result wait came before it, that wait ended an inference. Returns true
  * when it did. What came after that wait belongs to the new inference. */
 bool rrto_counters_next_inference(struct rrto_counters *counters, uint64_t now_ns);
+/* Something has been counted just now. From any thread, at the process's exit too. */
+static inline void rrto_counters_touch(struct rrto_counters *counters, uint64_t now_ns)
+{
+    __atomic_store_n(&counters->updated_ns, now_ns, __ATOMIC_RELAXED);
+}
 /* Whether it would do anything: not in the middle of an inference. Spares most ops the look at the clock. */
 static inline bool rrto_counters_between(const struct rrto_counters *counters)
 {
