@@ -29,10 +29,15 @@ __attribute__((no_sanitize("thread"))) static void spin_until(unsigned value)
         sched_yield();
 }
 
+__attribute__((no_sanitize("thread"))) static void clear(void)
+{
+    *down = 0;
+}
+
 /* n fills, a copy down, then no call until it is there. */
 static bool fills_arrive(unsigned n, unsigned first)
 {
-    *down = 0;
+    clear();
     for (unsigned i = 0; i < n; i++)
         OK(cuMemsetD32Async(memory, first + i, 1, stream));
     OK(cuMemcpyDtoHAsync_v2((void *)(uintptr_t)down, memory, 4, stream));
@@ -43,7 +48,7 @@ static bool fills_arrive(unsigned n, unsigned first)
 /* A payload whose last word is brought back. */
 static bool payload_arrives(unsigned n_words, unsigned value)
 {
-    *down = 0;
+    clear();
     up[n_words - 1] = value;
     OK(cuMemcpyHtoDAsync_v2(memory, up, n_words * 4, stream));
     OK(cuMemcpyDtoHAsync_v2((void *)(uintptr_t)down, memory + (n_words - 1) * 4, 4, stream));
