@@ -25,7 +25,8 @@ static unsigned step(const uint32_t *source, const uint32_t *op, struct rrto_slo
     for (unsigned i = 0; i < WORDS; i++)
         missed += predicted[i] != op[i];
     const struct rrto_slot *now = rrto_slots_end(&slots, (const uint8_t *)op, BYTES, missed > 0, n_kept);
-    memcpy(kept, now, *n_kept * sizeof *now);
+    if (*n_kept)
+        memcpy(kept, now, *n_kept * sizeof *now);
     return missed;
 }
 
