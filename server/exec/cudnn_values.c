@@ -8,12 +8,13 @@
 #include "api/custom/cudnn_values.h"
 #include "base/map.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-enum kind { TENSOR = 1, FILTER, CONVOLUTION, POOLING, ACTIVATION };
+enum kind { TENSOR = 1, FILTER, CONVOLUTION, POOLING, ACTIVATION, RNN, RNN_DATA };
 
 /* One op uses at most this many descriptors: those of the op under execution are never given up. */
 enum { CACHE_SLOTS = 4096, IN_USE = 32 };
@@ -118,6 +119,105 @@ static void *build_activation(vendor_table vendor, const int32_t *words, uint32_
     return NULL;
 }
 
+/* A dropout descriptor without random state. The vendor wants a handle for it: one of our own, made at the first use.
+ */
+static cudnnDropoutDescriptor_t build_dropout(vendor_table vendor, float probability)
+{
+    static cudnnHandle_t handle;
+    cudnnDropoutDescriptor_t dropout = NULL;
+    if (!vendor->cudnnCreate || !vendor->cudnnCreateDropoutDescriptor || !vendor->cudnnSetDropoutDescriptor ||
+        !vendor->cudnnDestroyDropoutDescriptor || (!handle && (int)vendor->cudnnCreate(&handle) != 0) ||
+        (int)vendor->cudnnCreateDropoutDescriptor(&dropout) != 0)
+        return NULL;
+    if ((int)vendor->cudnnSetDropoutDescriptor(dropout, handle, probability, NULL, 0, 0) == 0)
+        return dropout;
+    vendor->cudnnDestroyDropoutDescriptor(dropout);
+    return NULL;
+}
+
+/* The dropout descriptors that networks were built with, one for each probability: a network refers to its own. */
+static cudnnDropoutDescriptor_t find_dropout(vendor_table vendor, float probability)
+{
+    enum { MAX = 64 };
+    static struct {
+        float probability;
+        cudnnDropoutDescriptor_t descriptor;
+    } known[MAX];
+    static uint32_t n_known;
+    for (uint32_t i = 0; i < n_known; i++)
+        if (memcmp(&known[i].probability, &probability, sizeof probability) == 0)
+            return known[i].descriptor;
+    cudnnDropoutDescriptor_t dropout = n_known < MAX ? build_dropout(vendor, probability) : NULL;
+    if (dropout) {
+        known[n_known].probability = probability;
+        known[n_known++].descriptor = dropout;
+    }
+    return dropout;
+}
+
+static void *build_rnn(vendor_table vendor, const int32_t *words, uint32_t n_words)
+{
+    cudnnRNNDescriptor_t rnn = NULL;
+    float probability;
+    if (n_words != RRTO_CUDNN_RNN_WORDS)
+        return NULL;
+    memcpy(&probability, words + 13, sizeof probability);
+    cudnnDropoutDescriptor_t dropout = find_dropout(vendor, probability);
+    if (!dropout || !vendor->cudnnCreateRNNDescriptor || !vendor->cudnnSetRNNDescriptor_v8 ||
+        (int)vendor->cudnnCreateRNNDescriptor(&rnn) != 0)
+        return NULL;
+    if ((int)vendor->cudnnSetRNNDescriptor_v8(rnn, (cudnnRNNAlgo_t)words[0], (cudnnRNNMode_t)words[1],
+                                              (cudnnRNNBiasMode_t)words[2], (cudnnDirectionMode_t)words[3],
+                                              (cudnnRNNInputMode_t)words[4], (cudnnDataType_t)words[5],
+                                              (cudnnDataType_t)words[6], (cudnnMathType_t)words[7], words[8], words[9],
+                                              words[10], words[11], dropout, (uint32_t)words[12]) == 0)
+        return rnn;
+    vendor->cudnnDestroyRNNDescriptor(rnn);
+    return NULL;
+}
+
+/* The lengths of all sequences, to be freed; NULL when the runs do not add up to them. */
+static int *unfold_lengths(const int32_t *words, uint32_t n_words)
+{
+    int32_t batch = n_words >= RRTO_CUDNN_RNN_DATA_HEAD ? words[3] : 0;
+    if (batch < 1 || batch > RRTO_CUDNN_SEQUENCES_MAX || words[8] < 1 || words[8] > RRTO_CUDNN_RUN_MAX ||
+        n_words != RRTO_CUDNN_RNN_DATA_HEAD + 2 * (uint32_t)words[8])
+        return NULL;
+    int *lengths = malloc((size_t)batch * sizeof *lengths);
+    int32_t n = 0;
+    for (const int32_t *run = words + RRTO_CUDNN_RNN_DATA_HEAD; lengths && run < words + n_words; run += 2) {
+        if (run[1] < 1 || run[1] > batch - n) {
+            n = 0;
+            break;
+        }
+        for (int32_t i = 0; i < run[1]; i++)
+            lengths[n++] = run[0];
+    }
+    if (n == batch)
+        return lengths;
+    free(lengths);
+    return NULL;
+}
+
+static void *build_rnn_data(vendor_table vendor, const int32_t *words, uint32_t n_words)
+{
+    cudnnRNNDataDescriptor_t data = NULL;
+    int *lengths = unfold_lengths(words, n_words);
+    if (!lengths || !vendor->cudnnCreateRNNDataDescriptor || !vendor->cudnnSetRNNDataDescriptor ||
+        (int)vendor->cudnnCreateRNNDataDescriptor(&data) != 0) {
+        free(lengths);
+        return NULL;
+    }
+    int32_t fill[2] = {words[6], words[7]};
+    int status = (int)vendor->cudnnSetRNNDataDescriptor(data, (cudnnDataType_t)words[0], (cudnnRNNDataLayout_t)words[1],
+                                                        words[2], words[3], words[4], lengths, words[5] ? fill : NULL);
+    free(lengths);
+    if (status == 0)
+        return data;
+    vendor->cudnnDestroyRNNDataDescriptor(data);
+    return NULL;
+}
+
 static void *build(vendor_table vendor, enum kind kind, const int32_t *words, uint32_t n_words)
 {
     switch (kind) {
@@ -131,6 +231,10 @@ static void *build(vendor_table vendor, enum kind kind, const int32_t *words, ui
         return build_pooling(vendor, words, n_words);
     case ACTIVATION:
         return build_activation(vendor, words, n_words);
+    case RNN:
+        return build_rnn(vendor, words, n_words);
+    case RNN_DATA:
+        return build_rnn_data(vendor, words, n_words);
     }
     return NULL;
 }
@@ -152,6 +256,12 @@ static void empty(vendor_table vendor, struct slot *slot)
         break;
     case ACTIVATION:
         vendor->cudnnDestroyActivationDescriptor(slot->descriptor);
+        break;
+    case RNN:
+        vendor->cudnnDestroyRNNDescriptor(slot->descriptor);
+        break;
+    case RNN_DATA:
+        vendor->cudnnDestroyRNNDataDescriptor(slot->descriptor);
         break;
     }
     slot->descriptor = NULL;
@@ -224,4 +334,14 @@ void *rrto_server_value_cudnn_pooling(struct rrto_worker *worker, const void *by
 void *rrto_server_value_cudnn_activation(struct rrto_worker *worker, const void *bytes, uint32_t n)
 {
     return find_or_build(worker, ACTIVATION, bytes, n);
+}
+
+void *rrto_server_value_cudnn_rnn(struct rrto_worker *worker, const void *bytes, uint32_t n)
+{
+    return find_or_build(worker, RNN, bytes, n);
+}
+
+void *rrto_server_value_cudnn_rnn_data(struct rrto_worker *worker, const void *bytes, uint32_t n)
+{
+    return find_or_build(worker, RNN_DATA, bytes, n);
 }

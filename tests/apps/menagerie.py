@@ -13,6 +13,9 @@ QUICK = {
     "unet": (4, ["--tolerance", "1e-4"]),
     "mobilenet_v3": (4, ["--tolerance", "1e-4"]),
     "gpt_static": (4, ["--tolerance", "1e-3", "--exact", "tokens"]),
+    "lstm": (6, ["--tolerance", "1e-5"]),
+    "recurrent": (4, ["--tolerance", "1e-5"]),
+    "recurrent_fp16": (4, ["--tolerance", "2e-3"]),
     "shapes": (12, ["--tolerance", "1e-4"]),
 }
 SHOWN = ("round_trips", "ops", "arg_bytes_changed")

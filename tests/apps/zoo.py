@@ -357,7 +357,7 @@ workload("adapt", 0.1)(adaptation)
 workload("adapt_no_dropout", 0.0)(adaptation)
 
 
-# Not offloaded yet ---------------------------------------------------------------------------------------------------------
+# Recurrent networks --------------------------------------------------------------------------------------------------------
 
 
 @workload("lstm")
@@ -367,6 +367,37 @@ def lstm(device, n_frames):
     for image in images(n_frames, size=32, channels=1):
         with torch.no_grad():
             yield {"logits": head(model(image[0, 0, :, None].to(device))[0][-1]).cpu()}
+
+
+def recurrent(device, n_frames, arguments):
+    """Each kind of recurrent network: both directions, the batch first, no biases, sequences of several lengths."""
+    (dtype,) = arguments
+    torch.manual_seed(1)
+    networks = {
+        "lstm": nn.LSTM(32, 24, 2, bidirectional=True, batch_first=True),
+        "gru": nn.GRU(32, 24, 2, bidirectional=True),
+        "tanh": nn.RNN(32, 24, bias=False),
+        "relu": nn.RNN(32, 24, nonlinearity="relu"),
+    }
+    networks = {name: network.eval().to(device, dtype) for name, network in networks.items()}
+    for image in images(n_frames, size=32, channels=3):
+        batch = image[0].transpose(0, 1).to(device, dtype)  # 32 steps of 3 sequences
+        packed = nn.utils.rnn.pack_padded_sequence(batch, [32, 17, 3])
+        outputs = {}
+        with torch.no_grad():
+            for name, network in networks.items():
+                outputs[name], states = network(batch)
+                outputs[name + "_state"] = states[0] if isinstance(states, tuple) else states
+            for name in ("lstm", "gru"):
+                outputs[name + "_packed"] = nn.utils.rnn.pad_packed_sequence(networks[name](packed)[0])[0]
+        yield {name: output.float().cpu() for name, output in outputs.items()}
+
+
+workload("recurrent", torch.float)(recurrent)
+workload("recurrent_fp16", torch.half)(recurrent)
+
+
+# CUDA graphs ---------------------------------------------------------------------------------------------------------------
 
 
 @workload("graph")

@@ -30,6 +30,7 @@ int32_t rrto_cudnn_status(int32_t issued);
 bool rrto_client_value_cudnn_filter(cudnnFilterDescriptor_t descriptor, const void **ret_bytes, uint32_t *ret_n);
 bool rrto_client_value_cudnn_convolution(cudnnConvolutionDescriptor_t descriptor, const void **ret_bytes,
                                          uint32_t *ret_n);
+bool rrto_client_value_cudnn_dropout(cudnnDropoutDescriptor_t descriptor, const void **ret_bytes, uint32_t *ret_n);
 
 /* What the server said about one engine configuration. Kept as long as the process: applications keep and compare
  * these. */

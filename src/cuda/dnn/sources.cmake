@@ -8,4 +8,5 @@ set(RRTO_CUDA_DNN_SOURCES
     ${CMAKE_CURRENT_LIST_DIR}/info.c
     ${CMAKE_CURRENT_LIST_DIR}/node.c
     ${CMAKE_CURRENT_LIST_DIR}/query.c
+    ${CMAKE_CURRENT_LIST_DIR}/rnn.c
     ${CMAKE_CURRENT_LIST_DIR}/values.c)

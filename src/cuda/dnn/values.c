@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cuDNN's legacy descriptors: pure values, kept as the words that travel (src/api/custom/cudnn_values.h). */
+/* cuDNN's legacy descriptors but those of recurrent networks (rnn.c): see value.h. */
 #include "cuda/dnn/dnn.h"
+#include "cuda/dnn/value.h"
 
-#include "api/custom/cudnn_values.h"
 #include "gen/client_bodies.h"
 
 #include <stdlib.h>
@@ -10,31 +10,24 @@
 
 #define VALUE_MAGIC 0x56647272u
 
-enum kind { TENSOR = 1, FILTER, CONVOLUTION, POOLING, ACTIVATION };
-
-struct value {
-    uint32_t magic, kind;
-    uint32_t n_words; /* 0: created, not yet set */
-    int32_t words[RRTO_CUDNN_VALUE_WORDS];
-};
-
-static struct value *lookup(const void *descriptor, enum kind kind)
+struct rrto_cudnn_value *rrto_cudnn_value_lookup(const void *descriptor, enum rrto_cudnn_kind kind)
 {
-    struct value *value = (struct value *)(uintptr_t)descriptor;
+    struct rrto_cudnn_value *value = (struct rrto_cudnn_value *)(uintptr_t)descriptor;
     return value && value->magic == VALUE_MAGIC && value->kind == kind ? value : NULL;
 }
 
-static struct value *lookup_set(const void *descriptor, enum kind kind)
+struct rrto_cudnn_value *rrto_cudnn_value_lookup_set(const void *descriptor, enum rrto_cudnn_kind kind)
 {
-    struct value *value = lookup(descriptor, kind);
+    struct rrto_cudnn_value *value = rrto_cudnn_value_lookup(descriptor, kind);
     return value && value->n_words ? value : NULL;
 }
 
-static int32_t create(enum kind kind, void **ret_descriptor)
+int32_t rrto_cudnn_value_create(enum rrto_cudnn_kind kind, void **ret_descriptor)
 {
     if (!ret_descriptor)
         return CUDNN_STATUS_BAD_PARAM_NULL_POINTER;
-    struct value *value = calloc(1, sizeof *value);
+    size_t n_words = kind == RNN_DATA ? RRTO_CUDNN_VALUE_WORDS : RRTO_CUDNN_SHORT_WORDS;
+    struct rrto_cudnn_value *value = calloc(1, sizeof *value + n_words * sizeof value->words[0]);
     if (!value)
         return CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED;
     value->magic = VALUE_MAGIC;
@@ -43,9 +36,9 @@ static int32_t create(enum kind kind, void **ret_descriptor)
     return CUDNN_STATUS_SUCCESS;
 }
 
-static int32_t destroy(const void *descriptor, enum kind kind)
+int32_t rrto_cudnn_value_destroy(const void *descriptor, enum rrto_cudnn_kind kind)
 {
-    struct value *value = lookup(descriptor, kind);
+    struct rrto_cudnn_value *value = rrto_cudnn_value_lookup(descriptor, kind);
     if (!value)
         return descriptor ? CUDNN_STATUS_BAD_PARAM : CUDNN_STATUS_SUCCESS;
     value->magic = 0;
@@ -53,10 +46,10 @@ static int32_t destroy(const void *descriptor, enum kind kind)
     return CUDNN_STATUS_SUCCESS;
 }
 
-/* NULL travels as nothing: some calls have optional descriptors. */
-static bool content(const void *descriptor, enum kind kind, const void **ret_bytes, uint32_t *ret_n)
+bool rrto_cudnn_value_content(const void *descriptor, enum rrto_cudnn_kind kind, const void **ret_bytes,
+                              uint32_t *ret_n)
 {
-    const struct value *value = lookup_set(descriptor, kind);
+    const struct rrto_cudnn_value *value = rrto_cudnn_value_lookup_set(descriptor, kind);
     if (descriptor && !value)
         return false;
     *ret_bytes = value ? value->words : NULL;
@@ -64,28 +57,15 @@ static bool content(const void *descriptor, enum kind kind, const void **ret_byt
     return true;
 }
 
-#define KIND(type, name, constant)                                                                                     \
-    bool rrto_client_value_cudnn_##name(cudnn##type##Descriptor_t descriptor, const void **ret_bytes, uint32_t *ret_n) \
-    {                                                                                                                  \
-        return content(descriptor, constant, ret_bytes, ret_n);                                                        \
-    }                                                                                                                  \
-    cudnnStatus_t rrto_client_cudnnCreate##type##Descriptor(cudnn##type##Descriptor_t *descriptor)                     \
-    {                                                                                                                  \
-        return (cudnnStatus_t)create(constant, (void **)descriptor);                                                   \
-    }                                                                                                                  \
-    cudnnStatus_t rrto_client_cudnnDestroy##type##Descriptor(cudnn##type##Descriptor_t descriptor)                     \
-    {                                                                                                                  \
-        return (cudnnStatus_t)destroy(descriptor, constant);                                                           \
-    }
-KIND(Tensor, tensor, TENSOR)
-KIND(Filter, filter, FILTER)
-KIND(Convolution, convolution, CONVOLUTION)
-KIND(Pooling, pooling, POOLING)
-KIND(Activation, activation, ACTIVATION)
+RRTO_CUDNN_KIND(Tensor, tensor, TENSOR)
+RRTO_CUDNN_KIND(Filter, filter, FILTER)
+RRTO_CUDNN_KIND(Convolution, convolution, CONVOLUTION)
+RRTO_CUDNN_KIND(Pooling, pooling, POOLING)
+RRTO_CUDNN_KIND(Activation, activation, ACTIVATION)
 
 /* Rows of n values each, after the head. Values below minimum are refused. */
-static int32_t set_rows(struct value *value, const int32_t *head, uint32_t n_head, int n, const int *const *rows,
-                        const int *minimums, uint32_t n_rows)
+static int32_t set_rows(struct rrto_cudnn_value *value, const int32_t *head, uint32_t n_head, int n,
+                        const int *const *rows, const int *minimums, uint32_t n_rows)
 {
     if (!value || n <= 0)
         return CUDNN_STATUS_BAD_PARAM;
@@ -111,8 +91,8 @@ enum { NCHW, NHWC, NCHW_VECT_C };
 
 static int32_t set_tensor(cudnnTensorDescriptor_t descriptor, int type, int n, const int *dims, const int *strides)
 {
-    return set_rows(lookup(descriptor, TENSOR), (int32_t[]){type, n}, 2, n, (const int *const[]){dims, strides},
-                    (const int[]){1, 0}, 2);
+    return set_rows(rrto_cudnn_value_lookup(descriptor, TENSOR), (int32_t[]){type, n}, 2, n,
+                    (const int *const[]){dims, strides}, (const int[]){1, 0}, 2);
 }
 
 /* Packed strides; false when they overflow. */
@@ -180,7 +160,7 @@ cudnnStatus_t rrto_client_cudnnGetTensor4dDescriptor(const cudnnTensorDescriptor
                                                      cudnnDataType_t *dataType, int *n, int *c, int *h, int *w,
                                                      int *nStride, int *cStride, int *hStride, int *wStride)
 {
-    const struct value *value = lookup_set(tensorDesc, TENSOR);
+    const struct rrto_cudnn_value *value = rrto_cudnn_value_lookup_set(tensorDesc, TENSOR);
     int *const places[] = {n, c, h, w, nStride, cStride, hStride, wStride};
     if (!value || value->words[1] != 4)
         return CUDNN_STATUS_BAD_PARAM;
@@ -195,7 +175,7 @@ cudnnStatus_t rrto_client_cudnnGetTensor4dDescriptor(const cudnnTensorDescriptor
 cudnnStatus_t rrto_client_cudnnGetTensorNdDescriptor(const cudnnTensorDescriptor_t tensorDesc, int nbDimsRequested,
                                                      cudnnDataType_t *dataType, int *nbDims, int *dimA, int *strideA)
 {
-    const struct value *value = lookup_set(tensorDesc, TENSOR);
+    const struct rrto_cudnn_value *value = rrto_cudnn_value_lookup_set(tensorDesc, TENSOR);
     if (!value || nbDimsRequested < 0)
         return CUDNN_STATUS_BAD_PARAM;
     int n = value->words[1], wanted = nbDimsRequested < n ? nbDimsRequested : n;
@@ -212,7 +192,7 @@ cudnnStatus_t rrto_client_cudnnGetTensorNdDescriptor(const cudnnTensorDescriptor
 
 cudnnStatus_t rrto_client_cudnnGetTensorSizeInBytes(const cudnnTensorDescriptor_t tensorDesc, size_t *size)
 {
-    const struct value *value = lookup_set(tensorDesc, TENSOR);
+    const struct rrto_cudnn_value *value = rrto_cudnn_value_lookup_set(tensorDesc, TENSOR);
     if (!value || !size)
         return CUDNN_STATUS_BAD_PARAM;
     size_t last = 0, n = (size_t)value->words[1];
@@ -225,7 +205,7 @@ cudnnStatus_t rrto_client_cudnnGetTensorSizeInBytes(const cudnnTensorDescriptor_
 cudnnStatus_t rrto_client_cudnnDeriveBNTensorDescriptor(cudnnTensorDescriptor_t derivedBnDesc,
                                                         const cudnnTensorDescriptor_t xDesc, cudnnBatchNormMode_t mode)
 {
-    const struct value *value = lookup_set(xDesc, TENSOR);
+    const struct rrto_cudnn_value *value = rrto_cudnn_value_lookup_set(xDesc, TENSOR);
     if (!value)
         return CUDNN_STATUS_BAD_PARAM;
     enum { PER_ACTIVATION = 0, DATA_FLOAT = 0, DATA_DOUBLE = 1 };
@@ -239,7 +219,7 @@ cudnnStatus_t rrto_client_cudnnDeriveBNTensorDescriptor(cudnnTensorDescriptor_t 
 /* Of alpha and beta: double for double tensors, else float. */
 size_t rrto_client_scalar_bytes_cudnn_tensor(cudnnTensorDescriptor_t descriptor)
 {
-    const struct value *value = lookup_set(descriptor, TENSOR);
+    const struct rrto_cudnn_value *value = rrto_cudnn_value_lookup_set(descriptor, TENSOR);
     return value && value->words[0] == 1 ? sizeof(double) : sizeof(float);
 }
 
@@ -248,8 +228,9 @@ size_t rrto_client_scalar_bytes_cudnn_tensor(cudnnTensorDescriptor_t descriptor)
 cudnnStatus_t rrto_client_cudnnSetFilterNdDescriptor(cudnnFilterDescriptor_t filterDesc, cudnnDataType_t dataType,
                                                      cudnnTensorFormat_t format, int nbDims, const int *filterDimA)
 {
-    return (cudnnStatus_t)set_rows(lookup(filterDesc, FILTER), (int32_t[]){(int)dataType, (int)format, nbDims}, 3,
-                                   nbDims, (const int *const[]){filterDimA}, (const int[]){1}, 1);
+    return (cudnnStatus_t)set_rows(rrto_cudnn_value_lookup(filterDesc, FILTER),
+                                   (int32_t[]){(int)dataType, (int)format, nbDims}, 3, nbDims,
+                                   (const int *const[]){filterDimA}, (const int[]){1}, 1);
 }
 
 cudnnStatus_t rrto_client_cudnnSetFilter4dDescriptor(cudnnFilterDescriptor_t filterDesc, cudnnDataType_t dataType,
@@ -262,7 +243,7 @@ cudnnStatus_t rrto_client_cudnnGetFilterNdDescriptor(const cudnnFilterDescriptor
                                                      cudnnDataType_t *dataType, cudnnTensorFormat_t *format,
                                                      int *nbDims, int *filterDimA)
 {
-    const struct value *value = lookup_set(filterDesc, FILTER);
+    const struct rrto_cudnn_value *value = rrto_cudnn_value_lookup_set(filterDesc, FILTER);
     if (!value || nbDimsRequested < 0)
         return CUDNN_STATUS_BAD_PARAM;
     int n = value->words[2];
@@ -286,14 +267,14 @@ cudnnStatus_t rrto_client_cudnnSetConvolutionNdDescriptor(cudnnConvolutionDescri
                                                           const int *dilationA, cudnnConvolutionMode_t mode,
                                                           cudnnDataType_t computeType)
 {
-    return (cudnnStatus_t)set_rows(lookup(convDesc, CONVOLUTION),
+    return (cudnnStatus_t)set_rows(rrto_cudnn_value_lookup(convDesc, CONVOLUTION),
                                    (int32_t[]){arrayLength, (int)mode, (int)computeType, 0, 1}, 5, arrayLength,
                                    (const int *const[]){padA, filterStrideA, dilationA}, (const int[]){0, 1, 1}, 3);
 }
 
 static int32_t set_convolution_word(cudnnConvolutionDescriptor_t descriptor, int word, int number)
 {
-    struct value *value = lookup_set(descriptor, CONVOLUTION);
+    struct rrto_cudnn_value *value = rrto_cudnn_value_lookup_set(descriptor, CONVOLUTION);
     if (!value)
         return CUDNN_STATUS_BAD_PARAM;
     value->words[word] = number;
@@ -317,9 +298,9 @@ cudnnStatus_t rrto_client_cudnnSetPoolingNdDescriptor(cudnnPoolingDescriptor_t p
                                                       const cudnnNanPropagation_t maxpoolingNanOpt, int nbDims,
                                                       const int *windowDimA, const int *paddingA, const int *strideA)
 {
-    return (cudnnStatus_t)set_rows(lookup(poolingDesc, POOLING), (int32_t[]){(int)mode, (int)maxpoolingNanOpt, nbDims},
-                                   3, nbDims, (const int *const[]){windowDimA, paddingA, strideA},
-                                   (const int[]){1, 0, 1}, 3);
+    return (cudnnStatus_t)set_rows(rrto_cudnn_value_lookup(poolingDesc, POOLING),
+                                   (int32_t[]){(int)mode, (int)maxpoolingNanOpt, nbDims}, 3, nbDims,
+                                   (const int *const[]){windowDimA, paddingA, strideA}, (const int[]){1, 0, 1}, 3);
 }
 
 cudnnStatus_t rrto_client_cudnnSetPooling2dDescriptor(cudnnPoolingDescriptor_t poolingDesc, cudnnPoolingMode_t mode,
@@ -338,7 +319,7 @@ cudnnStatus_t rrto_client_cudnnSetActivationDescriptor(cudnnActivationDescriptor
                                                        cudnnActivationMode_t mode, cudnnNanPropagation_t reluNanOpt,
                                                        double coef)
 {
-    struct value *value = lookup(activationDesc, ACTIVATION);
+    struct rrto_cudnn_value *value = rrto_cudnn_value_lookup(activationDesc, ACTIVATION);
     if (!value)
         return CUDNN_STATUS_BAD_PARAM;
     value->words[0] = (int32_t)mode;
@@ -352,7 +333,7 @@ cudnnStatus_t rrto_client_cudnnGetActivationDescriptor(const cudnnActivationDesc
                                                        cudnnActivationMode_t *mode, cudnnNanPropagation_t *reluNanOpt,
                                                        double *coef)
 {
-    const struct value *value = lookup_set(activationDesc, ACTIVATION);
+    const struct rrto_cudnn_value *value = rrto_cudnn_value_lookup_set(activationDesc, ACTIVATION);
     if (!value)
         return CUDNN_STATUS_BAD_PARAM;
     if (mode)

@@ -176,6 +176,122 @@ static void server_refuses_malformed_values(void **state)
     assert_non_null(rrto_server_value_cudnn_tensor(NULL, words, 6 * 4));
 }
 
+/* What the server's vendor was given. */
+static int got_lengths[300], got_batch, n_rnn_data;
+static double got_fill;
+
+static cudnnStatus_t rnn_data_create(cudnnRNNDataDescriptor_t *data)
+{
+    *data = (void *)&n_rnn_data;
+    n_rnn_data++;
+    return CUDNN_STATUS_SUCCESS;
+}
+
+static cudnnStatus_t rnn_data_set(cudnnRNNDataDescriptor_t data, cudnnDataType_t type, cudnnRNNDataLayout_t layout,
+                                  int longest, int batch, int vector, const int *lengths, void *fill)
+{
+    (void)data;
+    assert_int_equal(type, CUDNN_DATA_DOUBLE);
+    assert_int_equal(layout, CUDNN_RNN_DATA_LAYOUT_SEQ_MAJOR_PACKED);
+    assert_int_equal(longest, 300);
+    assert_int_equal(vector, 6);
+    got_batch = batch;
+    memcpy(got_lengths, lengths, (size_t)batch * sizeof *lengths);
+    memcpy(&got_fill, fill, sizeof got_fill);
+    return CUDNN_STATUS_SUCCESS;
+}
+
+/* Lengths travel as runs: any batch of few different lengths, up to a limit. */
+static void sequence_lengths_travel(void **state)
+{
+    (void)state;
+    vendor.table.cudnnCreateRNNDataDescriptor = rnn_data_create;
+    vendor.table.cudnnSetRNNDataDescriptor = rnn_data_set;
+    cudnnRNNDataDescriptor_t data;
+    int lengths[300];
+    double fill = -1.5;
+    const void *bytes;
+    uint32_t n;
+    assert_int_equal(rrto_client_cudnnCreateRNNDataDescriptor(&data), 0);
+    for (int i = 0; i < 300; i++)
+        lengths[i] = 300 - i / 100;
+#define SET(batch)                                                                                                     \
+    rrto_client_cudnnSetRNNDataDescriptor(data, CUDNN_DATA_DOUBLE, CUDNN_RNN_DATA_LAYOUT_SEQ_MAJOR_PACKED, 300, batch, \
+                                          6, lengths, &fill)
+    assert_int_equal(SET(300), 0);
+    assert_true(rrto_client_value_cudnn_rnn_data(data, &bytes, &n));
+    assert_int_equal(n, (RRTO_CUDNN_RNN_DATA_HEAD + 2 * 3) * 4);
+    assert_non_null(rrto_server_value_cudnn_rnn_data(NULL, bytes, n));
+    assert_int_equal(got_batch, 300);
+    assert_memory_equal(got_lengths, lengths, sizeof lengths);
+    assert_true(got_fill == fill);
+    int32_t words[RRTO_CUDNN_VALUE_WORDS];
+    for (int bad = 0; bad < 4; bad++) { /* the batch, the runs, and the last one's count: too many, none */
+        memcpy(words, bytes, n);
+        words[bad == 0   ? 3
+              : bad == 1 ? 8
+                         : RRTO_CUDNN_RNN_DATA_HEAD + 5] = bad == 0   ? 301
+                                                           : bad == 1 ? 4
+                                                           : bad == 2 ? 101
+                                                                      : 0;
+        assert_null(rrto_server_value_cudnn_rnn_data(NULL, words, n));
+    }
+    for (int i = 0; i < 300; i++)
+        lengths[i] = 300 - i;
+    assert_int_equal(SET(RRTO_CUDNN_RUN_MAX), 0);
+    assert_int_equal(SET(RRTO_CUDNN_RUN_MAX + 1), CUDNN_STATUS_NOT_SUPPORTED);
+    assert_false(rrto_client_value_cudnn_rnn_data(data, &bytes, &n));
+    lengths[0] = 301;
+    assert_int_equal(SET(1), CUDNN_STATUS_BAD_PARAM);
+    assert_int_equal(rrto_client_cudnnDestroyRNNDataDescriptor(data), 0);
+#undef SET
+}
+
+/* A network's words are its settings and its dropout's probability; a dropout with random state is refused. */
+static void networks_travel(void **state)
+{
+    (void)state;
+    cudnnHandle_t handle;
+    cudnnDropoutDescriptor_t dropout;
+    cudnnRNNDescriptor_t rnn;
+    const void *bytes;
+    uint32_t n;
+    float probability = 0.25f;
+    assert_int_equal(rrto_client_cudnnCreate(&handle), 0);
+    assert_int_equal(rrto_client_cudnnCreateDropoutDescriptor(&dropout), 0);
+    assert_int_equal(rrto_client_cudnnCreateRNNDescriptor(&rnn), 0);
+#define SET()                                                                                                          \
+    rrto_client_cudnnSetRNNDescriptor_v8(rnn, CUDNN_RNN_ALGO_PERSIST_STATIC, CUDNN_GRU, CUDNN_RNN_DOUBLE_BIAS,         \
+                                         CUDNN_BIDIRECTIONAL, CUDNN_LINEAR_INPUT, CUDNN_DATA_HALF, CUDNN_DATA_FLOAT,   \
+                                         CUDNN_FMA_MATH, 32, 64, 63, 2, dropout, 1)
+    assert_int_equal(SET(), CUDNN_STATUS_BAD_PARAM); /* no dropout set */
+    assert_int_equal(rrto_client_cudnnSetDropoutDescriptor(dropout, handle, 0.5f, &n, 4, 1),
+                     CUDNN_STATUS_NOT_SUPPORTED);
+    assert_int_equal(rrto_client_cudnnSetDropoutDescriptor(dropout, handle, probability, NULL, 0, 1), 0);
+    assert_int_equal(SET(), 0);
+    assert_true(rrto_client_value_cudnn_rnn(rnn, &bytes, &n));
+    int32_t words[RRTO_CUDNN_RNN_WORDS] = {CUDNN_RNN_ALGO_PERSIST_STATIC,
+                                           CUDNN_GRU,
+                                           CUDNN_RNN_DOUBLE_BIAS,
+                                           CUDNN_BIDIRECTIONAL,
+                                           CUDNN_LINEAR_INPUT,
+                                           CUDNN_DATA_HALF,
+                                           CUDNN_DATA_FLOAT,
+                                           CUDNN_FMA_MATH,
+                                           32,
+                                           64,
+                                           63,
+                                           2,
+                                           1};
+    memcpy(words + 13, &probability, sizeof probability);
+    assert_int_equal(n, sizeof words);
+    assert_memory_equal(bytes, words, sizeof words);
+    assert_int_equal(rrto_client_cudnnDestroyRNNDescriptor(rnn), 0);
+    assert_int_equal(rrto_client_cudnnDestroyDropoutDescriptor(dropout), 0);
+    assert_int_equal(rrto_client_cudnnDestroy(handle), 0);
+#undef SET
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -186,6 +302,8 @@ int main(void)
         cmocka_unit_test_setup(null_is_a_value, setup),
         cmocka_unit_test_setup(server_builds_once_and_forgets, setup),
         cmocka_unit_test_setup(server_refuses_malformed_values, setup),
+        cmocka_unit_test_setup(sequence_lengths_travel, setup),
+        cmocka_unit_test_setup(networks_travel, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
