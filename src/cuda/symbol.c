@@ -2,6 +2,7 @@
 /* The table of variables. Programs ask for few of them. */
 #include "cuda/symbol.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -44,7 +45,9 @@ static void claim(struct rrto_symbol *symbol)
         return;
     void *at = mmap((void *)(uintptr_t)from, to - from, PROT_NONE,
                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
-    symbol->ours = at != MAP_FAILED && (uintptr_t)at == from;
+    /* ENOMEM: no such address exists in this process, whose address space may be smaller than the server's (many boards
+     * have 39 bits). Nothing of the application's can lie there, either. */
+    symbol->ours = at != MAP_FAILED ? (uintptr_t)at == from : errno == ENOMEM;
     if (at != MAP_FAILED && !symbol->ours) /* a kernel older than the flag takes the address as a hint */
         munmap(at, to - from);
 }

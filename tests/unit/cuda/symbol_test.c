@@ -49,6 +49,17 @@ static void test_find(void **state)
 }
 
 /* Variables that share a page hold it together. */
+/* An address that this process cannot have is nobody else's. */
+static void test_no_such_address(void **state)
+{
+    (void)state;
+    const uint64_t far = (uint64_t)1 << 62;
+    rrto_symbol_add(3, far, 64);
+    assert_true(rrto_symbol_ours(far));
+    rrto_symbol_drop(3);
+    assert_false(rrto_symbol_ours(far));
+}
+
 static void test_claims(void **state)
 {
     (void)state;
@@ -93,6 +104,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_find, setup),
+        cmocka_unit_test_setup(test_no_such_address, setup),
         cmocka_unit_test_setup(test_claims, setup),
         cmocka_unit_test_setup(test_taken, setup),
     };
