@@ -3,8 +3,8 @@
  * the server's driver chose, is one for every other call; a module that is registered again has its initial values.
  *
  * Rule: 14
- * Seen to fail: the server ignores the offset of a copy to a symbol: three lines are wrong in every mode; such a copy
- * is taken for one between device addresses: the program ends at its first one, in every mode. */
+ * Seen to fail: the server ignores the offset of a copy to a symbol: three lines are wrong in plain; such a copy is
+ * taken for one between device addresses: the program ends at its first one, in plain. (The script stops there.) */
 #include "program.h"
 
 enum { N = 64, ROUNDS = 6 };

@@ -11,7 +11,8 @@
  * Seen to fail: nothing is flushed by time: it hangs in async and replay; 64 pending literals flush nothing: the report
  * says 29 frames in async and replay, with and without the scheduler, and `flush` finds 300 fills in one; a payload
  * waits for what is behind it, or ends its frame: `flush` says so of the three large ones, in async and replay. How tau
- * adapts is tested in tests/unit/replay/flush_test.c, which also fails with each of these, and when tau falls by less.
+ * adapts is tested in tests/unit/replay/flush_test.c, which also fails with each of the others, and when tau falls by
+ * less.
  */
 #include "driver.h"
 
