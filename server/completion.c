@@ -343,8 +343,9 @@ static void *wait_for_events(void *arg)
         struct rrto_completion_entry *entry = to_wait_for(completion);
         if (!entry) {
             completion->n_idle++;
-            pthread_cond_wait(&completion->added, &completion->lock);
-            completion->n_idle--;
+            while (!completion->n_woken)
+                pthread_cond_wait(&completion->added, &completion->lock);
+            completion->n_woken--;
             continue;
         }
         entry->waited = true;
@@ -375,7 +376,9 @@ void rrto_completion_add(struct rrto_completion *completion, struct rrto_complet
     bool waits = entry->n_events || entry->not_before_ns;
     settle_locked(completion); /* the entry may be gone after this */
     if (waits && completion->n_unsettled) {
-        if (completion->n_idle) {
+        if (completion->n_idle) { /* it is idle no more, though it has not run yet: a second entry needs another one */
+            completion->n_idle--;
+            completion->n_woken++;
             pthread_cond_signal(&completion->added);
         } else if (completion->n_waiters < RRTO_COMPLETION_MAX_WAITERS && to_wait_for(completion)) {
             pthread_t thread;

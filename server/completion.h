@@ -52,7 +52,7 @@ struct rrto_completion {
     pthread_cond_t added;
     struct rrto_completion_entry *first, **last;
     struct rrto_completion_entry *free_entries;
-    uint32_t n_waiters, n_idle;
+    uint32_t n_waiters, n_idle, n_woken; /* woken: idle ones that were told to go on and have not run yet */
     uint64_t n_unsettled;
     void **pool; /* events */
     uint32_t n_pool, max_pool;

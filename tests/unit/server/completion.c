@@ -139,6 +139,24 @@ static void streams_do_not_wait_for_each_other(void **state)
     assert_string_equal(next(), "reply 1 0");
 }
 
+/* More streams than there are idle waiters, in a burst that none of these has had time to look at: each has its own. */
+static void a_burst_has_waiters_enough(void **state)
+{
+    (void)state;
+    enum { STREAMS = 10 };
+    unsigned events[STREAMS];
+    for (unsigned n = 2; n <= STREAMS; n++) { /* the n - 1 waiters of the round before are idle */
+        char expected[40];
+        for (unsigned i = 0; i < n; i++)
+            events[i] = add(100 * n + i, (int)i + 1, NULL, true);
+        for (unsigned i = n; i-- > 0;) { /* the last first: those before it hold up their waiters */
+            fake_complete(events[i], 0);
+            snprintf(expected, sizeof expected, "reply %u 0", 100 * n + i);
+            assert_string_equal(next(), expected);
+        }
+    }
+}
+
 /* D2H on stream 1, an event, stream 2 waits for it, only stream 2 is synchronised: the payload comes before the reply.
  */
 static void payload_before_reply(void **state)
@@ -218,6 +236,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(one_after_another),    TEST(streams_do_not_wait_for_each_other),
         TEST(payload_before_reply), TEST(in_order_waits),
+        TEST(a_burst_has_waiters_enough),
         TEST(device_error),         TEST(many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
