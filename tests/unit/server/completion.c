@@ -234,10 +234,13 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup(name, setup)
     const struct CMUnitTest tests[] = {
-        TEST(one_after_another),    TEST(streams_do_not_wait_for_each_other),
-        TEST(payload_before_reply), TEST(in_order_waits),
+        TEST(one_after_another),
+        TEST(streams_do_not_wait_for_each_other),
+        TEST(payload_before_reply),
+        TEST(in_order_waits),
         TEST(a_burst_has_waiters_enough),
-        TEST(device_error),         TEST(many),
+        TEST(device_error),
+        TEST(many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
