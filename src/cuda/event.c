@@ -64,26 +64,30 @@ int32_t rrto_event_destroy(void *handle)
     return rrto_cuda_issued(rrto_issue_event_destroy(&args, NULL));
 }
 
-int32_t rrto_event_record(void *handle, const void *stream, uint32_t flags)
+int32_t rrto_event_record_on(struct rrto_object *object, uint32_t stream, uint32_t flags)
 {
-    struct rrto_object *object = rrto_object_check(handle, RRTO_OBJECT_EVENT);
-    struct rrto_args_event_record args = {.flags = flags};
-    if (!object || !rrto_stream_id(stream, &args.stream))
-        return RRTO_CUDA_INVALID_HANDLE;
-    int32_t result;
-    if (rrto_capture_event_record(object, stream, flags, &result))
-        return result;
-    args.event = object->id;
+    struct rrto_args_event_record args = {.event = object->id, .stream = stream, .flags = flags};
     uint64_t position = 0;
     struct rrto_issue_extra extra = {.ret_position = &position};
-    result = rrto_cuda_issued(rrto_issue_event_record(&args, &extra));
+    __atomic_store_n(&object->event.capture, 0, __ATOMIC_RELEASE); /* it stands for no captured work any more */
+    int32_t result = rrto_cuda_issued(rrto_issue_event_record(&args, &extra));
     if (result)
         return result;
     pthread_mutex_lock(&record_lock);
     object->event.position = position;
-    object->event.stream = args.stream;
+    object->event.stream = stream;
     pthread_mutex_unlock(&record_lock);
     return RRTO_CUDA_SUCCESS;
+}
+
+int32_t rrto_event_record(void *handle, const void *stream, uint32_t flags)
+{
+    struct rrto_object *object = rrto_object_check(handle, RRTO_OBJECT_EVENT);
+    uint32_t id;
+    int32_t result;
+    if (!object || !rrto_stream_id(stream, &id))
+        return RRTO_CUDA_INVALID_HANDLE;
+    return rrto_capture_event_record(object, stream, flags, &result) ? result : rrto_event_record_on(object, id, flags);
 }
 
 int32_t rrto_event_synchronize(const void *handle)

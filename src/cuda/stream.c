@@ -197,21 +197,26 @@ int32_t rrto_stream_query(const void *handle)
     return sticky ? sticky : RRTO_CUDA_NOT_READY;
 }
 
+int32_t rrto_stream_wait_event_on(uint32_t stream, const struct rrto_object *event, uint32_t flags)
+{
+    struct rrto_args_stream_wait_event args = {.stream = stream, .event = event->id, .flags = flags};
+    if (__atomic_load_n(&event->event.position, __ATOMIC_ACQUIRE) == RRTO_EVENT_UNRECORDED)
+        return rrto_cuda_sticky();
+    return rrto_cuda_issued(rrto_issue_stream_wait_event(&args, NULL));
+}
+
 int32_t rrto_stream_wait_event(const void *handle, const void *event, uint32_t flags)
 {
-    struct rrto_args_stream_wait_event args = {.flags = flags};
     struct rrto_object *object = rrto_object_check(event, RRTO_OBJECT_EVENT);
+    uint32_t stream;
     int32_t result;
-    if (!object || !rrto_stream_id(handle, &args.stream))
+    if (!object || !rrto_stream_id(handle, &stream))
         return RRTO_CUDA_INVALID_HANDLE;
     if (flags > 1)
         return RRTO_CUDA_INVALID_VALUE;
     if (rrto_capture_event_wait(object, handle, flags, &result))
         return result;
-    if (__atomic_load_n(&object->event.position, __ATOMIC_ACQUIRE) == RRTO_EVENT_UNRECORDED)
-        return rrto_cuda_sticky();
-    args.event = object->id;
-    return rrto_cuda_issued(rrto_issue_stream_wait_event(&args, NULL));
+    return rrto_stream_wait_event_on(stream, object, flags);
 }
 
 int32_t rrto_stream_flags(const void *handle, uint32_t *ret_flags)

@@ -25,6 +25,10 @@ int32_t rrto_stream_destroy(void *handle);
 int32_t rrto_stream_synchronize(const void *handle);
 int32_t rrto_stream_query(const void *handle);
 int32_t rrto_stream_wait_event(const void *handle, const void *event, uint32_t flags);
+/* For a graph's nodes: by the id of a stream that is not captured, whatever holds it back; never wait. */
+struct rrto_object;
+int32_t rrto_stream_wait_event_on(uint32_t stream, const struct rrto_object *event, uint32_t flags);
+int32_t rrto_event_record_on(struct rrto_object *event, uint32_t stream, uint32_t flags);
 int32_t rrto_stream_flags(const void *handle, uint32_t *ret_flags);
 int32_t rrto_stream_priority(const void *handle, int32_t *ret_priority);
 /* By id, whatever holds it back. */

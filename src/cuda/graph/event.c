@@ -67,8 +67,6 @@ bool rrto_capture_event_record(struct rrto_object *event, const void *stream, ui
     }
     if (flags & EXTERNAL)
         *ret_result = RRTO_CUDA_INVALID_VALUE; /* means something in captures only */
-    else if (captured_in(event))
-        __atomic_store_n(&event->event.capture, 0, __ATOMIC_RELEASE);
     return flags & EXTERNAL;
 }
 

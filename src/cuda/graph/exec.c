@@ -268,9 +268,9 @@ static int32_t issue_node(struct rrto_work *work, struct launch *launch)
         rrto_issue_hold(true);
         return result;
     case RRTO_NODE_RECORD_EVENT:
-        return rrto_event_record(work->event, launch->handle, 0);
+        return rrto_event_record_on(work->event, launch->stream, 0);
     case RRTO_NODE_WAIT_EVENT:
-        return rrto_stream_wait_event(launch->handle, work->event, 0);
+        return rrto_stream_wait_event_on(launch->stream, work->event, 0);
     case RRTO_NODE_EMPTY:
     case RRTO_NODE_GRAPH:
         return result;
@@ -303,10 +303,11 @@ int32_t rrto_exec_launch(struct rrto_exec *exec, const void *stream)
     int32_t result = rrto_capture_touch(launch.stream); /* the legacy stream while others are captured */
     if (!result)
         result = check_nodes(exec);
+    if (!result)
+        result = come_behind_last(exec, launch.stream); /* it may wait for the device */
     if (result)
         return result;
     rrto_issue_hold(true);
-    result = come_behind_last(exec, launch.stream);
     for (size_t i = 0; i < exec->n_order && !result; i++) {
         launch.more = i + 1 < exec->n_order;
         result = issue_node(&exec->order[i]->work, &launch);

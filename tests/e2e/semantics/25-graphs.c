@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a launched graph does: sources on the host are read, and destinations written, at each launch; host functions
  * run once per launch, in their place; events recorded inside are seen outside; launches of one executable graph come
- * one behind the other on whatever streams, and are one op to other threads; updates and destruction touch later
- * launches only. Not on the soft driver, which has no graphs.
+ * one behind the other on whatever streams, and are one op to other threads, host functions aside; updates and
+ * destruction touch later launches only. Not on the soft driver, which has no graphs.
  *
  * Rule: 25
  * Seen to fail: in all four modes with and without the scheduler: sources are read at the capture ("sources" and five
@@ -10,7 +10,8 @@
  * functions run at the capture ("host functions"); nodes run in the order in which they were made ("made by hand"). A
  * copy up does not wait for the copy down into its source: "down and up again" in async and replay. No order between
  * launches on several streams, or an event that the graph does not record: "launches on several streams", "events of
- * graphs" under both seeds tried in percall, async and replay. */
+ * graphs" under both seeds tried in percall, async and replay. An event's node waits for host functions while the
+ * launch keeps others out (so it was): "host functions of others" hangs in replay, the one mode tried. */
 #include "driver.h"
 
 #include <pthread.h>
@@ -365,6 +366,49 @@ static bool one_op_to_others(void)
     return right;
 }
 
+static bool stopped;
+static int n_run, n_asked;
+
+static void count_it(void *unused)
+{
+    (void)unused;
+    __atomic_fetch_add(&n_run, 1, __ATOMIC_RELAXED);
+}
+
+static void *ask_for_functions(void *unused)
+{
+    use_context();
+    do {
+        OK(cuLaunchHostFunc(stream, count_it, NULL));
+        __atomic_fetch_add(&n_asked, 1, __ATOMIC_RELAXED);
+    } while (!__atomic_load_n(&stopped, __ATOMIC_RELAXED));
+    return unused;
+}
+
+/* While a graph with events is being launched, another thread has host functions run on the same stream. */
+static bool functions_of_others(void)
+{
+    enum { EVENTS = 40, LAUNCHES = 60 };
+    pthread_t thread;
+    begin(stream);
+    for (int i = 0; i < EVENTS; i++) {
+        OK(cuEventRecordWithFlags(event, stream, 1));
+        OK(cuStreamWaitEvent(stream, event, 1));
+    }
+    CUgraphExec exec = executable(end(stream));
+    if (pthread_create(&thread, NULL, ask_for_functions, NULL))
+        return false;
+    while (!__atomic_load_n(&n_asked, __ATOMIC_RELAXED))
+        sched_yield();
+    for (int i = 0; i < LAUNCHES; i++)
+        OK(cuGraphLaunch(exec, stream));
+    __atomic_store_n(&stopped, true, __ATOMIC_RELAXED);
+    pthread_join(thread, NULL);
+    OK(cuStreamSynchronize(stream));
+    OK(cuGraphExecDestroy(exec));
+    return __atomic_load_n(&n_run, __ATOMIC_RELAXED) == n_asked;
+}
+
 int main(void)
 {
     start();
@@ -385,5 +429,6 @@ int main(void)
     check("destroyed while launched", destroyed_while_launched());
     check("made by hand, with a child", by_hand());
     check("one op to other threads", one_op_to_others());
+    check("host functions of others meanwhile", functions_of_others());
     return wrong;
 }
