@@ -69,8 +69,8 @@ void *rrto_completion_record(struct rrto_completion *completion, void *stream, i
 /* Gives an event back: nothing waits for it any more. */
 void rrto_completion_give(struct rrto_completion *completion, void *event);
 
-/* A follower whose stream waits for what the client's event is recorded for now; NULL on failure (*ret_error). The
- * entry that waits for the stream gets it. The executor's thread. */
+/* A follower whose stream waits for what the client's event is recorded for at the moment; NULL on failure
+ * (*ret_error). The entry that waits for the stream gets it. The executor's thread. */
 struct rrto_completion_follower *rrto_completion_follow(struct rrto_completion *completion, void *event,
                                                         int32_t *ret_error);
 /* For an entry that did not come to be. */

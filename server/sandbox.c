@@ -89,8 +89,10 @@ static int filter_calls(void)
     /* All threads: the driver has some by now. Where one of them has a filter of its own: this thread and those to
      * come. */
     long result = syscall(__NR_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program);
-    if (result > 0)
+    if (result > 0) {
+        rrto_warn("thread %ld has a filter of its own: only later threads lose what the worker does not need", result);
         result = syscall(__NR_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program);
+    }
     return result == 0 ? 0 : errno;
 }
 #else

@@ -62,7 +62,7 @@ void *rrto_worker_staging(struct rrto_worker *worker, uint64_t n_bytes);
 
 /* Hands the reply to the completion thread: it is sent once everything issued on stream (a CUstream) so far has
  * completed. With down != NULL, n_down bytes at down (from rrto_worker_staging, given away) are sent first as the
- * payload. event != NULL: what that CUevent is recorded for now decides instead of the stream. */
+ * payload. event != NULL: what that CUevent is recorded for at the moment decides instead of the stream. */
 int32_t rrto_worker_complete_after(struct rrto_exec *exec, void *stream, void *event, void *down, uint64_t n_down);
 
 /* Which library a failed op belongs to is in its rrto_op_info. */
