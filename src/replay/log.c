@@ -70,15 +70,10 @@ static inline void fetch_ahead(const struct rrto_log *log, uint64_t room)
     __builtin_prefetch(rrto_log_entry(log, log->head + AHEAD_OPS), 1);
 }
 
-static uint64_t padded(uint64_t n_bytes)
-{
-    return (n_bytes + 7) & ~(uint64_t)7;
-}
-
 uint64_t rrto_log_append(struct rrto_log *log, const void *op, size_t n_bytes, const struct rrto_slot *slots,
                          unsigned n_slots)
 {
-    uint64_t slots_at = n_bytes ? padded(n_bytes) : 8, room = slots_at + n_slots * sizeof *slots;
+    uint64_t slots_at = n_bytes ? rrto_log_padded(n_bytes) : 8, room = slots_at + n_slots * sizeof *slots;
     uint64_t position = log->head;
     if (room > log->capacity) {
         log->oldest = log->head = position + 1;

@@ -41,11 +41,11 @@ void rrto_log_prefault(struct rrto_log *log);
  * ring. n_bytes <= RRTO_OP_MAX_BYTES. */
 uint64_t rrto_log_append(struct rrto_log *log, const void *op, size_t n_bytes, const struct rrto_slot *slots,
                          unsigned n_slots);
-/* The op at position, 8-aligned, valid until it is dropped; NULL when it is not kept. */
 static inline struct rrto_log_entry *rrto_log_entry(const struct rrto_log *log, uint64_t position)
 {
     return &log->entries[position & (log->max_ops - 1)];
 }
+/* The op at position, 8-aligned, valid until it is dropped; NULL when it is not kept. */
 static inline const uint8_t *rrto_log_get(const struct rrto_log *log, uint64_t position, size_t *ret_n_bytes)
 {
     if (position < log->oldest || position >= log->head)
@@ -54,11 +54,16 @@ static inline const uint8_t *rrto_log_get(const struct rrto_log *log, uint64_t p
     *ret_n_bytes = entry->n_bytes;
     return log->ring + (uint64_t)entry->offset8 * 8;
 }
+/* Where an op's slots are, from its start. */
+static inline uint64_t rrto_log_padded(uint64_t n_bytes)
+{
+    return (n_bytes + 7) & ~(uint64_t)7;
+}
 /* The slots of an op that is kept, valid until it is dropped. */
 static inline const struct rrto_slot *rrto_log_slots(const struct rrto_log *log, uint64_t position, unsigned *ret_n)
 {
     const struct rrto_log_entry *entry = rrto_log_entry(log, position);
-    uint64_t at = (uint64_t)entry->offset8 * 8 + ((entry->n_bytes + 7u) & ~(uint64_t)7);
+    uint64_t at = (uint64_t)entry->offset8 * 8 + rrto_log_padded(entry->n_bytes);
     *ret_n = entry->n_slots;
     return (const struct rrto_slot *)(const void *)(log->ring + at);
 }

@@ -146,8 +146,10 @@ static void put_literal(struct rrto_record_encoder *encoder, const void *op, siz
 static bool put_patched(struct rrto_record_encoder *encoder, uint64_t source, const uint8_t *predicted,
                         const uint8_t *op, size_t n_bytes, size_t *ret_changed)
 {
+    if (encoder->no_patches)
+        return false;
     size_t cost, changed = rrto_patch_measure(predicted, op, n_bytes, &cost);
-    if (encoder->no_patches || cost >= n_bytes || cost > RRTO_RECORD_MAX_PATCH_BYTES / 2)
+    if (cost >= n_bytes || cost > RRTO_RECORD_MAX_PATCH_BYTES / 2)
         return false;
     open_at(encoder, source);
     struct rrto_patch_state state = {encoder->patched_to, encoder->patched_end};

@@ -21,6 +21,20 @@ static unsigned score_of(unsigned scores, unsigned kind)
     return scores >> (kind * SCORE_BITS) & ((1u << SCORE_BITS) - 1);
 }
 
+static unsigned at_most(unsigned score, unsigned most)
+{
+    return score < most ? score : most;
+}
+
+/* A guess's score, after it was right or wrong. */
+static unsigned scored(unsigned score, bool right, unsigned most)
+{
+    if (right)
+        return at_most(score + HIT, most);
+    score = at_most(score, SCORE_MAX);
+    return score < MISS ? 0 : score - MISS;
+}
+
 static uint32_t word_at(const uint8_t *op, size_t offset)
 {
     uint32_t value;
@@ -78,7 +92,7 @@ bool rrto_slots_predict(struct rrto_slots *slots, size_t *ret_offset, uint32_t *
     unsigned best = RRTO_SLOT_CONST, best_score = 0;
     for (unsigned kind = 0; kind < RRTO_SLOT_KINDS; kind++) {
         unsigned score = score_of(slot->scores, kind);
-        score = score > SCORE_MAX ? SCORE_MAX : score;
+        score = at_most(score, SCORE_MAX);
         if (available >> kind & 1 && score >= best_score) {
             best = kind;
             best_score = score;
@@ -97,13 +111,8 @@ void rrto_slots_learn(struct rrto_slots *slots, uint32_t value)
     unsigned scores = 0;
     for (unsigned kind = 0; kind < RRTO_SLOT_KINDS; kind++) {
         unsigned score = score_of(old->scores, kind), most = kind == RRTO_SLOT_CONST ? FORGET_AFTER : SCORE_MAX;
-        if (slots->available >> kind & 1) {
-            if (slots->guess[kind] == value)
-                score = score + HIT > most ? most : score + HIT;
-            else
-                score =
-                    (score > SCORE_MAX ? SCORE_MAX : score) < MISS ? 0 : (score > SCORE_MAX ? SCORE_MAX : score) - MISS;
-        }
+        if (slots->available >> kind & 1)
+            score = scored(score, slots->guess[kind] == value, most);
         scores |= score << (kind * SCORE_BITS);
     }
     if (stride != 0 && slots->guess[RRTO_SLOT_CONST] >= POINTER_MIN)

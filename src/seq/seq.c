@@ -224,13 +224,13 @@ static uint64_t search(const struct rrto_seq *seq, struct lane *lane, const uint
 }
 
 /* Says which sequence the lane follows and whether it has just left one. */
-static void judge(struct rrto_seq *seq, struct lane *lane, uint64_t source, bool matched)
+static void judge(struct rrto_seq *seq, struct lane *lane, uint64_t position, uint64_t source, bool matched)
 {
     lane->before.matches = lane->matches;
     lane->before.row = lane->row;
     lane->before.deviated = false;
     lane->matches = matched ? lane->matches + 1 : 0;
-    if (seq->head == seq->start) { /* the first op of an inference: any sequence may begin here */
+    if (position == seq->start) { /* the first op of an inference: any sequence may begin here */
         lane->row = source == RRTO_SEQ_NONE ? NO_ROW : row_at(seq, source);
         return;
     }
@@ -260,7 +260,7 @@ uint64_t rrto_seq_push(struct rrto_seq *seq, unsigned lane_number, uint64_t toke
     bool matched = kept(seq, source, oldest) && is(seq, source, token);
     if (!matched)
         source = search(seq, lane, found, token, oldest);
-    judge(seq, lane, source, matched);
+    judge(seq, lane, position, source, matched);
 
     lane->tokens[lane->at % MAX_CONTEXT] = mixed;
     lane->at++;
@@ -285,8 +285,9 @@ void rrto_seq_insist(struct rrto_seq *seq, unsigned lane_number, uint64_t source
         seq->sequences[lane->before.row].deviations--;
         seq->deviations--;
     }
-    lane->matches = lane->before.matches + 1;
+    lane->matches = lane->before.matches;
     lane->row = lane->before.row;
+    judge(seq, lane, lane->last, source, true);
     lane->expected = successor(seq, source);
     /* in the contexts of what follows, and for the inference's name, it is the same op */
     uint64_t alias = seq->aliases[source & seq->mask], mixed = mix(alias);
