@@ -60,7 +60,7 @@ static int predictor_init(struct predictor *predictor, uint64_t log_bytes, bool 
 
 /* One op, as the client's issue() predicts and encodes it. */
 static struct step predictor_op(struct predictor *predictor, const struct rrto_optable *table, unsigned lane,
-                                const uint8_t *op, size_t n, unsigned flags)
+                                uint32_t value, const uint8_t *op, size_t n, unsigned flags)
 {
     struct rrto_baseline *baseline = predictor->baseline;
     struct step step;
@@ -70,7 +70,7 @@ static struct step predictor_op(struct predictor *predictor, const struct rrto_o
         step.jump = step.source != expected;
     } else {
         struct rrto_prediction prediction =
-            rrto_predict(predictor->seq, &predictor->encoder, table, 0, true, lane, op, n);
+            rrto_predict(predictor->seq, &predictor->encoder, table, 0, true, lane, value, op, n);
         step.source = prediction.source;
         step.jump = prediction.jump;
     }
@@ -85,7 +85,7 @@ static struct step predictor_op(struct predictor *predictor, const struct rrto_o
 /* An op that is kept: for the passes that are timed, and for who asks what became of it. */
 struct kept {
     uint64_t at; /* in bytes */
-    uint32_t n, changed;
+    uint32_t n, changed, value;
     bool jump, literal;
     uint8_t lane, flags;
     bool begins; /* an inference, so that the search is told */
@@ -239,14 +239,15 @@ int rrto_rehearsal_op(struct rrto_rehearsal_run *run, const struct rrto_trace_op
         return RRTO_PROTOCOL;
     run->next_position = op->position + 1;
 
-    struct kept kept = {.n = op->n_bytes, .lane = (uint8_t)op->lane};
+    struct kept kept = {.n = op->n_bytes, .lane = (uint8_t)op->lane, .value = op->value};
     if (rrto_tracker_is_work(info)) {
         int status = begin_inference(run, &kept.begins);
         if (status != RRTO_OK)
             return status;
     }
     kept.flags = (uint8_t)((op->wait ? RRTO_RECORD_WAIT : 0u) | (info->flags & RRTO_OP_UP ? RRTO_RECORD_PAYLOAD : 0u));
-    struct step step = predictor_op(&run->predictor, run->table, op->lane, op->bytes, op->n_bytes, kept.flags);
+    struct step step =
+        predictor_op(&run->predictor, run->table, op->lane, op->value, op->bytes, op->n_bytes, kept.flags);
     count(run, info, op, &step);
     kept.result = rrto_tracker_is_result(&run->tracker, info, op->wait);
     rrto_tracker_issued(&run->tracker, run->table, info, op->bytes, op->n_bytes, op->position, op->wait);
@@ -327,7 +328,7 @@ static void pass(const struct rrto_rehearsal_run *run, struct predictor *predict
         const struct kept *op = &run->kept[i];
         if (op->begins)
             (void)rrto_seq_boundary(predictor->seq);
-        (void)predictor_op(predictor, run->table, op->lane, run->bytes.data + op->at, op->n, op->flags);
+        (void)predictor_op(predictor, run->table, op->lane, op->value, run->bytes.data + op->at, op->n, op->flags);
         if (op->result)
             rrto_seq_result(predictor->seq);
         if (predictor->encoder.out.size > TAKE_BYTES)

@@ -102,7 +102,8 @@ static unsigned seq_levels(void)
 {
     return (rrto_config_disabled("long") ? 0u : RRTO_SEQ_LONG) |
            (rrto_config_disabled("resume") ? 0u : RRTO_SEQ_RESUME) |
-           (rrto_config_disabled("short") ? 0u : RRTO_SEQ_SHORT);
+           (rrto_config_disabled("short") ? 0u : RRTO_SEQ_SHORT) |
+           (rrto_config_disabled("values") ? 0u : RRTO_SEQ_VALUES);
 }
 
 static bool open_session(struct rrto_process *process, const struct rrto_conn *conn, uint64_t log_bytes)

@@ -102,13 +102,14 @@ static void decide(struct rrto_session *session, const uint8_t *op, size_t n, co
 }
 
 /* Where the op is predicted to repeat the log, and its token into the search. */
-static struct rrto_prediction predict(struct rrto_session *session, unsigned lane, const uint8_t *op, size_t n)
+static struct rrto_prediction predict(struct rrto_session *session, unsigned lane, uint32_t value, const uint8_t *op,
+                                      size_t n)
 {
     if (!session->predict)
         return (struct rrto_prediction){.source = RRTO_RECORD_NO_SOURCE};
     const struct rrto_session_options *options = &session->options;
     struct rrto_prediction prediction = rrto_predict(session->seq, &session->encoder, options->table,
-                                                     options->token_hidden, options->insist, lane, op, n);
+                                                     options->token_hidden, options->insist, lane, value, op, n);
     if (prediction.source != RRTO_SEQ_NONE && options->deviate && ++session->n_predictions % options->deviate == 0) {
         session->n_dropped++;
         prediction = (struct rrto_prediction){.source = RRTO_RECORD_NO_SOURCE};
@@ -155,7 +156,7 @@ static void count(struct rrto_counters *counters, enum rrto_record_how how, size
 }
 
 static void trace(struct rrto_session *session, const struct rrto_session_caller *caller, uint64_t position,
-                  uint64_t source, enum rrto_record_how how, bool wait, const uint8_t *op, size_t n)
+                  uint64_t source, enum rrto_record_how how, bool wait, uint32_t value, const uint8_t *op, size_t n)
 {
     _Static_assert((int)RRTO_TRACE_PATCHED == (int)RRTO_RECORD_AS_PATCHED, "the same numbers");
     rrto_trace_op(session->options.trace, &(struct rrto_trace_op){.position = position,
@@ -164,6 +165,7 @@ static void trace(struct rrto_session *session, const struct rrto_session_caller
                                                                   .lane = caller->lane,
                                                                   .how = (uint8_t)how,
                                                                   .wait = wait,
+                                                                  .value = value,
                                                                   .bytes = op,
                                                                   .n_bytes = (uint32_t)n});
 }
@@ -184,13 +186,14 @@ static bool append(struct rrto_session *session, struct rrto_session_caller *cal
     if (extra && extra->ret_position)
         *extra->ret_position = position;
     if (down && n_payload > 0 &&
-        !rrto_receiver_expect_down(&session->receiver, position, extra ? extra->down : NULL, n_payload)) {
+        !rrto_receiver_expect_down(&session->receiver, position, caller->lane, extra ? extra->down : NULL, n_payload)) {
         rrto_receiver_lose(&session->receiver, RRTO_NO_MEMORY,
                            "a copy to the host has no destination, or too many are pending: the session was stopped");
         return false;
     }
 
-    struct rrto_prediction prediction = predict(session, caller->lane, op, n);
+    uint32_t value = session->predict ? rrto_receiver_take_value(&session->receiver, caller->lane) : 0;
+    struct rrto_prediction prediction = predict(session, caller->lane, value, op, n);
     uint64_t source = prediction.source;
     unsigned flags = (decision->wait ? RRTO_RECORD_WAIT : 0u) | (up ? RRTO_RECORD_PAYLOAD : 0u) |
                      (prediction.same ? RRTO_RECORD_SAME : 0u);
@@ -212,7 +215,7 @@ static bool append(struct rrto_session *session, struct rrto_session_caller *cal
         rrto_receiver_expect(&session->receiver, waiter);
     }
     if (session->options.trace)
-        trace(session, caller, position, source, how, decision->wait, op, n);
+        trace(session, caller, position, source, how, decision->wait, value, op, n);
     if (up)
         rrto_session_send_payload_locked(session, extra ? extra->up : NULL, n_payload);
     return true;

@@ -17,9 +17,11 @@ static bool is_cheaper(struct rrto_record_encoder *encoder, uint64_t expected, u
 
 struct rrto_prediction rrto_predict(struct rrto_seq *seq, struct rrto_record_encoder *encoder,
                                     const struct rrto_optable *table, uint64_t token_hidden, bool insist, unsigned lane,
-                                    const uint8_t *op, size_t n_bytes)
+                                    uint32_t value, const uint8_t *op, size_t n_bytes)
 {
     const struct rrto_log *log = &encoder->log;
+    if (value)
+        rrto_seq_observe(seq, lane, value, log->oldest);
     uint64_t expected = rrto_seq_expected(seq, lane), token;
     size_t n_expected = 0;
     const uint8_t *like = expected == RRTO_SEQ_NONE ? NULL : rrto_log_get(log, expected, &n_expected);

@@ -15,9 +15,10 @@ struct rrto_prediction {
 
 /* Pushes the lane's next op into the search. To be called once for each op, before it is encoded. token_hidden: bits of
  * tokens that the search does not see (none but in tests). insist: may stay with the expected op though tokens differ.
+ * value: what the lane has read since its last op (a digest), 0: nothing.
  * Not locked, does not block. */
 struct rrto_prediction rrto_predict(struct rrto_seq *seq, struct rrto_record_encoder *encoder,
                                     const struct rrto_optable *table, uint64_t token_hidden, bool insist, unsigned lane,
-                                    const uint8_t *op, size_t n_bytes);
+                                    uint32_t value, const uint8_t *op, size_t n_bytes);
 
 #endif

@@ -53,6 +53,7 @@ static void thread_ended(void *arg)
         session->lanes_used &= ~((uint64_t)1 << thread->caller.lane);
         if (session->seq)
             rrto_seq_reset_lane(session->seq, thread->caller.lane);
+        (void)rrto_receiver_take_value(&session->receiver, thread->caller.lane);
         pthread_mutex_unlock(&session->lock);
     }
     rrto_buf_fini(&thread->scratch);

@@ -11,6 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 int rrto_receiver_init(struct rrto_receiver *receiver, struct rrto_conn *conn, struct rrto_counters *counters)
 {
     memset(receiver, 0, sizeof *receiver);
@@ -118,7 +121,8 @@ bool rrto_receiver_watch(struct rrto_receiver *receiver, uint64_t position, uint
     return added;
 }
 
-bool rrto_receiver_expect_down(struct rrto_receiver *receiver, uint64_t position, void *host, uint64_t n_bytes)
+bool rrto_receiver_expect_down(struct rrto_receiver *receiver, uint64_t position, unsigned lane, void *host,
+                               uint64_t n_bytes)
 {
     pthread_mutex_lock(&receiver->lock);
     bool ok = true;
@@ -139,7 +143,7 @@ bool rrto_receiver_expect_down(struct rrto_receiver *receiver, uint64_t position
     if (ok) {
         struct rrto_down *down = &receiver->down_rows[row - 1];
         receiver->free_down = down->next_free;
-        *down = (struct rrto_down){.position = position, .host = host, .n_bytes = n_bytes, .used = true};
+        *down = (struct rrto_down){.position = position, .host = host, .n_bytes = n_bytes, .lane = lane, .used = true};
         receiver->n_downs++;
     }
     pthread_mutex_unlock(&receiver->lock);
@@ -234,6 +238,16 @@ static int receive_reply(struct rrto_receiver *receiver, const struct rrto_chunk
     return status;
 }
 
+/* A count, a flag, a token: the application may go on one way or another by it, the search is told. */
+static void note_value_locked(struct rrto_receiver *receiver, const struct rrto_down *down)
+{
+    uint32_t *value = &receiver->values[down->lane % RRTO_RECEIVER_LANES];
+    if (down->n_bytes > RRTO_RECEIVER_VALUE_BYTES)
+        return;
+    uint64_t digest = XXH3_64bits_withSeed(down->host, down->n_bytes, __atomic_load_n(value, __ATOMIC_RELAXED));
+    __atomic_store_n(value, (uint32_t)digest | 1, __ATOMIC_RELAXED);
+}
+
 static int receive_data(struct rrto_receiver *receiver, const struct rrto_chunk *chunk)
 {
     uint8_t bytes[RRTO_DATA_HEAD_BYTES], *host = NULL;
@@ -261,8 +275,10 @@ static int receive_data(struct rrto_receiver *receiver, const struct rrto_chunk 
     if (rrto_map_get(&receiver->downs, head.position, &row)) {
         struct rrto_down *down = &receiver->down_rows[row];
         down->n_received += n;
-        if (down->n_received == down->n_bytes)
+        if (down->n_received == down->n_bytes) {
+            note_value_locked(receiver, down);
             remove_down_locked(receiver, head.position);
+        }
     }
     pthread_cond_broadcast(&receiver->changed);
     pthread_mutex_unlock(&receiver->lock);

@@ -12,7 +12,13 @@
 
 #include <pthread.h>
 
-enum { RRTO_RECEIVER_N_DONE = 64, RRTO_RECEIVER_N_WATCHES = 16, RRTO_REPLY_MAX_BYTES = 16 << 20 };
+enum {
+    RRTO_RECEIVER_N_DONE = 64,
+    RRTO_RECEIVER_N_WATCHES = 16,
+    RRTO_RECEIVER_LANES = 64,
+    RRTO_RECEIVER_VALUE_BYTES = 64, /* a result of at most this size is looked at: it may steer the application */
+    RRTO_REPLY_MAX_BYTES = 16 << 20,
+};
 #define RRTO_RECEIVER_NO_POSITION UINT64_MAX
 
 /* What a reply for an op tells about other ops. */
@@ -37,6 +43,7 @@ struct rrto_down {
     uint64_t position;
     uint8_t *host;
     uint64_t n_bytes, n_received;
+    unsigned lane; /* that asked for it */
     uint32_t next_free;
     bool used;
 };
@@ -65,7 +72,8 @@ struct rrto_receiver {
     uint64_t completed_all;    /* every op below this position has completed; read with an atomic load anywhere */
     uint64_t done[RRTO_RECEIVER_N_DONE]; /* positions + 1 that have completed, from subscriptions */
     unsigned done_at;
-    uint32_t starved_us; /* from the last reply; relaxed atomic */
+    uint32_t values[RRTO_RECEIVER_LANES]; /* digests of the small results that a lane has had lately; 0: none. Atomic */
+    uint32_t starved_us;                  /* from the last reply; relaxed atomic */
     struct rrto_receiver_error error;
     struct rrto_counters *counters;
 };
@@ -75,7 +83,14 @@ void rrto_receiver_fini(struct rrto_receiver *receiver);
 
 /* Registers a waiter / the destination of a down payload. Before the op is sent. */
 void rrto_receiver_expect(struct rrto_receiver *receiver, struct rrto_waiter *waiter);
-bool rrto_receiver_expect_down(struct rrto_receiver *receiver, uint64_t position, void *host, uint64_t n_bytes);
+bool rrto_receiver_expect_down(struct rrto_receiver *receiver, uint64_t position, unsigned lane, void *host,
+                               uint64_t n_bytes);
+/* A digest of the small results that arrived for the lane since it was last asked; 0: none. */
+static inline uint32_t rrto_receiver_take_value(struct rrto_receiver *receiver, unsigned lane)
+{
+    uint32_t *value = &receiver->values[lane];
+    return __atomic_load_n(value, __ATOMIC_RELAXED) ? __atomic_exchange_n(value, 0, __ATOMIC_RELAXED) : 0;
+}
 /* The op will not be sent after all. */
 void rrto_receiver_forget(struct rrto_receiver *receiver, struct rrto_waiter *waiter);
 /* Registers that a subscription's reply is to be noted. False: no room (or it is registered already, then *ret_known).

@@ -123,7 +123,7 @@ void rrto_trace_op(struct rrto_trace *trace, const struct rrto_trace_op *op)
     rrto_put_u8(raw, op->wait);
     rrto_put_u16(raw, 0);
     rrto_put_u32(raw, op->n_bytes);
-    rrto_put_u32(raw, 0);
+    rrto_put_u32(raw, op->value);
     rrto_buf_put(raw, op->bytes, op->n_bytes);
     rrto_buf_put(raw, NULL, (8 - raw->size % 8) % 8);
     trace->n_ops++;
@@ -239,7 +239,7 @@ int rrto_trace_read(struct rrto_trace_reader *reader, struct rrto_trace_op *ret_
     op.wait = rrto_get_u8(&dec) != 0;
     (void)rrto_get_u16(&dec);
     op.n_bytes = rrto_get_u32(&dec);
-    (void)rrto_get_u32(&dec);
+    op.value = rrto_get_u32(&dec);
     op.bytes = rrto_get_bytes(&dec, op.n_bytes);
     (void)rrto_get_bytes(&dec, (8 - op.n_bytes % 8) % 8);
     if (dec.failed)

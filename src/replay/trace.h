@@ -20,6 +20,7 @@ struct rrto_trace_op {
     uint32_t lane;
     uint8_t how;
     bool wait;
+    uint32_t value;       /* what its lane had read before it (a digest); 0: nothing */
     const uint8_t *bytes; /* 8-aligned when read */
     uint32_t n_bytes;
 };

@@ -18,6 +18,10 @@ enum {
     N_INFERENCES = 4096, /* whose places are remembered */
     FETCH_AHEAD = 32,    /* ops: where the arrays will be written next, in time */
     MAX_TABLE = 1 << 16, /* slots per context length */
+    TRUSTED = 2,         /* times that what was read would have told better where to go on */
+    TRUST_MAX = 8,
+    TRUST_LOSS = 4, /* of a time that it told worse */
+    TIE_AFTER = 16, /* ops */
 };
 
 static const unsigned context_length[N_CONTEXTS] = {16, 8, 4, 2, 1};
@@ -28,6 +32,9 @@ struct lane {
     uint64_t last;     /* position of the lane's last op, or NONE */
     uint64_t resume;   /* where the lane left off, or NONE */
     uint64_t resume_until;
+    uint64_t rival;   /* where the lane would go on, had it decided otherwise on what it read, or NONE */
+    uint64_t read_at; /* position of the op behind which it was read */
+    bool by_value;    /* whether the value decided */
     uint64_t matches; /* in a row */
     unsigned row;     /* of the established sequence that is followed; NO_ROW: none */
     struct {          /* before the last op, for rrto_seq_insist */
@@ -54,7 +61,9 @@ struct rrto_seq {
     uint64_t *tokens;           /* by position */
     uint64_t *aliases;          /* by position: the token of the op that it was first taken for, mostly its own */
     uint32_t *next;             /* by position: distance to the lane's next op, 0 = not known */
+    int8_t *trust;              /* by position: how well what was read there has told what came then; < 0: badly */
     struct rrto_context contexts[N_CONTEXTS];
+    struct rrto_context values; /* long contexts, and what was read behind them: where the lane went on then */
     struct lane lanes[RRTO_SEQ_LANES];
 
     uint64_t n_inferences;                /* ended */
@@ -74,8 +83,11 @@ static uint64_t mix(uint64_t x)
 
 void rrto_seq_reset_lane(struct rrto_seq *seq, unsigned lane)
 {
-    seq->lanes[lane] =
-        (struct lane){.expected = RRTO_SEQ_NONE, .last = RRTO_SEQ_NONE, .resume = RRTO_SEQ_NONE, .row = NO_ROW};
+    seq->lanes[lane] = (struct lane){.expected = RRTO_SEQ_NONE,
+                                     .last = RRTO_SEQ_NONE,
+                                     .resume = RRTO_SEQ_NONE,
+                                     .rival = RRTO_SEQ_NONE,
+                                     .row = NO_ROW};
 }
 
 struct rrto_seq *rrto_seq_create(uint64_t max_ops)
@@ -85,8 +97,8 @@ struct rrto_seq *rrto_seq_create(uint64_t max_ops)
         n_slots = RRTO_CONTEXT_WAYS;
     size_t n_bytes = (sizeof(struct rrto_seq) + 63) & ~(size_t)63;
     size_t tokens_at = n_bytes, aliases_at = tokens_at + max_ops * 8, next_at = aliases_at + max_ops * 8,
-           contexts_at = next_at + ((max_ops * 4 + 63) & ~(uint64_t)63);
-    n_bytes = contexts_at + n_slots * 8 * N_CONTEXTS;
+           trust_at = next_at + max_ops * 4, contexts_at = trust_at + ((max_ops + 63) & ~(uint64_t)63);
+    n_bytes = contexts_at + n_slots * 8 * (N_CONTEXTS + 1);
     uint8_t *at = mmap(NULL, n_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (at == MAP_FAILED)
         return NULL;
@@ -97,6 +109,7 @@ struct rrto_seq *rrto_seq_create(uint64_t max_ops)
     seq->tokens = (uint64_t *)(void *)(at + tokens_at);
     seq->aliases = (uint64_t *)(void *)(at + aliases_at);
     seq->next = (uint32_t *)(void *)(at + next_at);
+    seq->trust = (int8_t *)(at + trust_at);
     for (unsigned c = 0; c < N_CONTEXTS; c++) {
         seq->contexts[c].slots = (uint64_t *)(void *)(at + contexts_at + c * n_slots * 8);
         seq->contexts[c].mask = n_slots / RRTO_CONTEXT_WAYS - 1;
@@ -104,6 +117,8 @@ struct rrto_seq *rrto_seq_create(uint64_t max_ops)
         for (unsigned i = 0; i < context_length[c]; i++)
             seq->power[c] *= MULTIPLIER;
     }
+    seq->values.slots = (uint64_t *)(void *)(at + contexts_at + N_CONTEXTS * n_slots * 8);
+    seq->values.mask = n_slots / RRTO_CONTEXT_WAYS - 1;
     for (unsigned lane = 0; lane < RRTO_SEQ_LANES; lane++)
         rrto_seq_reset_lane(seq, lane);
     return seq;
@@ -246,6 +261,26 @@ static void judge(struct rrto_seq *seq, struct lane *lane, uint64_t position, ui
     }
 }
 
+/* The lane went on by what it had read, or in spite of it; the rival is the other way. The first op that tells them
+ * apart decides whether the value is trusted here, the next time; where TIE_AFTER ops do not, following was as good.
+ * Returns where the other way has this token if it alone was right, else NONE. */
+static uint64_t settle(struct rrto_seq *seq, struct lane *lane, uint64_t token, bool matched, uint64_t oldest)
+{
+    uint64_t rival = lane->rival, age = seq->head - lane->read_at;
+    bool other = kept(seq, rival, oldest) && is(seq, rival, token), tie = matched && other && age >= TIE_AFTER;
+    lane->rival = matched && other && !tie ? successor(seq, rival) : RRTO_SEQ_NONE;
+    if ((matched != other || tie) && age <= seq->mask) {
+        int8_t *trust = &seq->trust[lane->read_at & seq->mask];
+        if (tie)
+            *trust = (int8_t)(*trust > 0 ? *trust - 1 : *trust);
+        else if (matched == lane->by_value)
+            *trust = (int8_t)(*trust < TRUST_MAX ? *trust + 1 : TRUST_MAX);
+        else
+            *trust = (int8_t)(*trust > TRUST_LOSS - TRUST_MAX ? *trust - TRUST_LOSS : -TRUST_MAX);
+    }
+    return other && !matched ? rival : RRTO_SEQ_NONE;
+}
+
 uint64_t rrto_seq_push(struct rrto_seq *seq, unsigned lane_number, uint64_t token, uint64_t oldest)
 {
     struct lane *lane = &seq->lanes[lane_number];
@@ -258,14 +293,16 @@ uint64_t rrto_seq_push(struct rrto_seq *seq, unsigned lane_number, uint64_t toke
     }
     uint64_t source = lane->expected;
     bool matched = kept(seq, source, oldest) && is(seq, source, token);
+    uint64_t settled = lane->rival == RRTO_SEQ_NONE ? RRTO_SEQ_NONE : settle(seq, lane, token, matched, oldest);
     if (!matched)
-        source = search(seq, lane, found, token, oldest);
+        source = settled != RRTO_SEQ_NONE ? settled : search(seq, lane, found, token, oldest);
     judge(seq, lane, position, source, matched);
 
     lane->tokens[lane->at % MAX_CONTEXT] = mixed;
     lane->at++;
     seq->tokens[position & seq->mask] = seq->aliases[position & seq->mask] = token;
     seq->next[position & seq->mask] = 0;
+    seq->trust[position & seq->mask] = source == RRTO_SEQ_NONE ? 0 : seq->trust[source & seq->mask];
     if (lane->last != RRTO_SEQ_NONE && position - lane->last <= seq->mask)
         seq->next[lane->last & seq->mask] = (uint32_t)(position - lane->last);
     __builtin_prefetch(&seq->tokens[(position + FETCH_AHEAD) & seq->mask], 1);
@@ -299,6 +336,27 @@ void rrto_seq_insist(struct rrto_seq *seq, unsigned lane_number, uint64_t source
     *last = mixed;
     seq->aliases[lane->last & seq->mask] = alias;
     seq->id_so_far = mix(seq->id_before ^ mixed) * MULTIPLIER;
+}
+
+void rrto_seq_observe(struct rrto_seq *seq, unsigned lane_number, uint32_t value, uint64_t oldest)
+{
+    struct lane *lane = &seq->lanes[lane_number];
+    uint64_t found[N_LONG], next = RRTO_SEQ_NONE;
+    if (!(seq->levels & RRTO_SEQ_VALUES) || lane->last == RRTO_SEQ_NONE)
+        return;
+    for (unsigned c = 0; c < N_LONG; c++)
+        found[c] = rrto_context_update(
+            &seq->values, mix(mix(lane->hash[c]) + ((uint64_t)value * N_LONG + c) * MULTIPLIER), seq->head);
+    for (unsigned c = 0; c < N_LONG && next == RRTO_SEQ_NONE; c++)
+        next = kept(seq, found[c], oldest) ? found[c] : RRTO_SEQ_NONE;
+    if (next == RRTO_SEQ_NONE || next == lane->expected)
+        return;
+    bool known = kept(seq, lane->expected, oldest);
+    lane->by_value = !known || seq->trust[lane->last & seq->mask] >= TRUSTED;
+    lane->rival = !known ? RRTO_SEQ_NONE : lane->by_value ? lane->expected : next;
+    lane->read_at = lane->last;
+    if (lane->by_value)
+        lane->expected = next;
 }
 
 void rrto_seq_result(struct rrto_seq *seq)

@@ -29,9 +29,10 @@ struct rrto_seq *rrto_seq_create(uint64_t max_ops);
 struct rrto_seq *rrto_seq_destroy(struct rrto_seq *seq); /* accepts NULL, returns NULL */
 
 /* Where a lane goes on when its next op is not the expected one: places that agree in the last 16, 8 or 4 tokens; the
- * ops near where the lane left off; places that agree in the last 2 tokens, or 1. */
-enum { RRTO_SEQ_LONG = 1, RRTO_SEQ_RESUME = 2, RRTO_SEQ_SHORT = 4, RRTO_SEQ_ALL = 7 };
-/* Looks only there; all three at first. */
+ * ops near where the lane left off; places that agree in the last 2 tokens, or 1. And whether what it reads says where
+ * it goes on. */
+enum { RRTO_SEQ_LONG = 1, RRTO_SEQ_RESUME = 2, RRTO_SEQ_SHORT = 4, RRTO_SEQ_VALUES = 8, RRTO_SEQ_ALL = 15 };
+/* Looks only there; all of them at first. */
 void rrto_seq_limit(struct rrto_seq *seq, unsigned levels);
 
 /* Memory that it has, from its creation to its end. */
@@ -48,6 +49,10 @@ uint64_t rrto_seq_push(struct rrto_seq *seq, unsigned lane, uint64_t token, uint
  * differ (in a size, or in the name of a handle that is new each time): the lane goes on from there, has not deviated,
  * and where it is told from others later, the op goes by that one's token, too. */
 void rrto_seq_insist(struct rrto_seq *seq, unsigned lane, uint64_t source);
+/* Before the lane's next op, which is pushed next: the lane has read `value` from the device (a digest of it). Where it
+ * read the same behind the same 16, 8 or 4 tokens before, what it did then is known, and expected now if that has
+ * proved better here than to follow. */
+void rrto_seq_observe(struct rrto_seq *seq, unsigned lane, uint32_t value, uint64_t oldest);
 /* The lane that a thread leaves is given to another one: its context is forgotten. */
 void rrto_seq_reset_lane(struct rrto_seq *seq, unsigned lane);
 

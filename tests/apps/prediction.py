@@ -61,7 +61,7 @@ PROGRAMS = {
         static("gpt_static", ("4-9", "0"), 1349, frames=8, frame_bytes=128),
         static("gpt_fp16", ("4-9", "0"), 9371, frames=8, frame_bytes=128),
         static("adapt_vit_b", ("11", "1"), 2784, limit=1500),
-        Program("ssdlite", 8, "real", 1000000, settles=False, predicted=99.6, jumps=5, changed=8331,
+        Program("ssdlite", 16, "real", 1000000, settles=False, predicted=99.6, jumps=5, changed=8331,
                 baseline=(("17", "2"), ("99.6", "5", "2.2", 8331))),
         Program("fasterrcnn", 12, "real", 1000000, settles=False, predicted=97.4, jumps=12, changed=2595,
                 baseline=(("38", "17"), ("97.4", "12", "2.2", 2595))),

@@ -31,7 +31,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     struct rrto_buf reply;
     rrto_buf_init(&reply, RRTO_REPLY_MAX_BYTES);
     struct rrto_waiter waiter = {.position = 3, .covers = RRTO_COVERS_ALL, .reply = &reply};
-    if (!rrto_receiver_expect_down(&receiver, 2, exact, 100) || !rrto_receiver_expect_down(&receiver, 3, small, 8))
+    if (!rrto_receiver_expect_down(&receiver, 2, 0, exact, 100) ||
+        !rrto_receiver_expect_down(&receiver, 3, 1, small, 8))
         abort();
     rrto_receiver_expect(&receiver, &waiter);
     int status = rrto_receiver_wait(&receiver, &waiter);

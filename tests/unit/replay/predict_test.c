@@ -17,7 +17,7 @@ static void issue(uint32_t kernel, uint32_t size, uint32_t changing)
     uint32_t op[14] = {FAKE_WORK, 48, kernel, size, 0, 0, changing};
     size_t changed;
     struct rrto_prediction prediction =
-        rrto_predict(seq, &encoder, fake_optable(), 0, true, 0, (const uint8_t *)op, sizeof op);
+        rrto_predict(seq, &encoder, fake_optable(), 0, true, 0, 0, (const uint8_t *)op, sizeof op);
     n_jumps += prediction.jump;
     n_literals += rrto_record_encode(&encoder, prediction.source, op, sizeof op, 0, &changed) == RRTO_RECORD_AS_LITERAL;
 }

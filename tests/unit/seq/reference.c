@@ -10,6 +10,8 @@
 struct op {
     uint64_t token, alias;   /* alias: the token of the op that it was first taken for */
     uint64_t previous, next; /* of its lane; NONE: there is none */
+    uint32_t value;          /* that its lane read before it; 0: none */
+    int trust;               /* in such values, there */
 };
 
 struct lane {
@@ -17,6 +19,9 @@ struct lane {
     uint64_t expected; /* where its next op should be */
     uint64_t resume;   /* where it left off */
     uint64_t resume_until;
+    uint64_t read_at, rival; /* rival: where it would go on, had it decided otherwise on what it read there */
+    bool by_value;
+    uint32_t value; /* that was read since its last op */
 };
 
 struct reference {
@@ -27,7 +32,7 @@ struct reference {
 
 void reference_reset_lane(struct reference *reference, unsigned lane)
 {
-    reference->lanes[lane] = (struct lane){NONE, NONE, NONE, 0};
+    reference->lanes[lane] = (struct lane){NONE, NONE, NONE, 0, NONE, NONE, false, 0};
 }
 
 struct reference *reference_create(uint64_t max_ops, uint64_t capacity)
@@ -86,22 +91,25 @@ static bool kept(const struct present *present, uint64_t position)
     return position != NONE && position >= present->oldest && r->head - position < r->max_ops;
 }
 
-/* Whether the k tokens of a lane that end at `position` are the present op's and the k - 1 before it on its lane, by
- * their aliases. Where
- * a lane begins, there is nothing, which equals nothing. */
-static bool same_context(const struct present *present, uint64_t position, unsigned k)
+/* Whether k ops of a lane that end at a are those that end at b, by their aliases. Where a lane begins, there is
+ * nothing, which equals nothing. */
+static bool same_ops(const struct op *ops, uint64_t a, uint64_t b, unsigned k)
 {
-    const struct op *ops = present->reference->ops;
-    if (ops[position].token != present->token && ops[position].alias != present->token)
-        return false;
-    uint64_t a = ops[position].previous, b = present->last;
-    for (unsigned i = 1; i < k && !(a == NONE && b == NONE); i++) {
+    for (unsigned i = 0; i < k && !(a == NONE && b == NONE); i++) {
         if (a == NONE || b == NONE || ops[a].alias != ops[b].alias)
             return false;
         a = ops[a].previous;
         b = ops[b].previous;
     }
     return true;
+}
+
+/* Whether the k tokens of a lane that end at `position` are the present op's and the k - 1 before it on its lane. */
+static bool same_context(const struct present *present, uint64_t position, unsigned k)
+{
+    const struct op *ops = present->reference->ops;
+    return (ops[position].token == present->token || ops[position].alias == present->token) &&
+           same_ops(ops, ops[position].previous, present->last, k - 1);
 }
 
 /* The latest place, on any lane, whose last k tokens are the lane's, the present one included. */
@@ -126,11 +134,34 @@ static uint64_t ahead(const struct present *present, uint64_t position)
 
 /* --- the rule --- */
 
+/* What was read decides from the second time on that it would have decided better; one wrong decision outweighs four
+ * right ones, and where both ways are the same for 16 ops, it was not needed. */
+static void settle(const struct present *present, struct lane *lane, bool matched, bool other)
+{
+    const struct reference *r = present->reference;
+    uint64_t age = r->head - lane->read_at;
+    bool tie = matched && other && age >= 16;
+    if (age < r->max_ops) {
+        int *trust = &r->ops[lane->read_at].trust;
+        if (tie && *trust > 0)
+            --*trust;
+        if (matched != other)
+            *trust += matched == lane->by_value ? 1 : -4;
+        *trust = *trust > 8 ? 8 : *trust < -8 ? -8 : *trust;
+    }
+    lane->rival = matched && other && !tie ? r->ops[lane->rival].next : NONE;
+}
+
 static uint64_t find(const struct present *present, struct lane *lane)
 {
-    uint64_t head = present->reference->head, found;
-    if (agrees(present, lane->expected))
+    uint64_t head = present->reference->head, rival = lane->rival, found;
+    bool matched = agrees(present, lane->expected), other = agrees(present, lane->rival);
+    if (lane->rival != NONE)
+        settle(present, lane, matched, other);
+    if (matched)
         return lane->expected; /* follow */
+    if (other)
+        return rival;
     /* jump: a long context */
     for (unsigned k = 16; k >= 4; k /= 2)
         if ((found = latest(present, k)) != NONE)
@@ -158,11 +189,38 @@ uint64_t reference_push(struct reference *reference, unsigned lane_number, uint6
     assert(position < reference->capacity);
     struct present present = {reference, token, oldest, lane->last};
     uint64_t found = find(&present, lane);
-    reference->ops[position] = (struct op){token, token, lane->last, NONE};
+    reference->ops[position] =
+        (struct op){token, token, lane->last, NONE, lane->value, found == NONE ? 0 : reference->ops[found].trust};
     if (lane->last != NONE)
         reference->ops[lane->last].next = position;
+    lane->value = 0;
     lane->last = position;
     lane->expected = found == NONE ? NONE : reference->ops[found].next;
     reference->head++;
     return found;
+}
+
+void reference_observe(struct reference *reference, unsigned lane_number, uint32_t value, uint64_t oldest)
+{
+    struct lane *lane = &reference->lanes[lane_number];
+    const struct op *ops = reference->ops;
+    const struct present present = {.reference = reference, .oldest = oldest};
+    uint64_t next = NONE;
+    if (lane->last == NONE)
+        return;
+    lane->value = value;
+    for (unsigned k = 16; k >= 4 && next == NONE; k /= 2) {
+        uint64_t at = reference->head;
+        while (at-- > 0 && !(ops[at].value == value && same_ops(ops, ops[at].previous, lane->last, k)))
+            ;
+        next = kept(&present, at) ? at : NONE;
+    }
+    if (next == NONE || next == lane->expected)
+        return;
+    bool known = kept(&present, lane->expected);
+    lane->by_value = !known || ops[lane->last].trust >= 2;
+    lane->rival = !known ? NONE : lane->by_value ? lane->expected : next;
+    lane->read_at = lane->last;
+    if (lane->by_value)
+        lane->expected = next;
 }

@@ -73,8 +73,8 @@ static uint64_t next_token(struct stream *stream)
 /* --- one round --- */
 
 struct round {
-    unsigned n_lanes, stay;                   /* how many ops a lane has in a row, about */
-    unsigned boundary, reset, forget, insist; /* one op in so many, 0: never */
+    unsigned n_lanes, stay;                            /* how many ops a lane has in a row, about */
+    unsigned boundary, reset, forget, insist, observe; /* one op in so many, 0: never */
     uint64_t max_ops;
     struct stream streams[MAX_LANES];
 };
@@ -89,6 +89,7 @@ static void make_round(struct round *round, unsigned number)
                             .reset = below(4) ? 0 : 50 + below(100),
                             .forget = below(3) ? 0 : 1 + below(30),
                             .insist = below(3) ? 0 : 1 + below(10),
+                            .observe = below(2) ? 0 : 1 + below(20),
                             .max_ops = MAX_OPS};
     for (unsigned i = 0; i < round->n_lanes; i++)
         open_stream(&round->streams[i]);
@@ -114,6 +115,14 @@ static void play(struct round *round, unsigned number, unsigned n_ops)
         }
         if (round->forget && below(round->forget) == 0)
             oldest += below((unsigned)(i - oldest) / 2 + 1);
+        if (round->observe && below(round->observe) == 0) {
+            uint32_t value = 1 + below(3);
+            reference_observe(reference, lane, value, oldest);
+            rrto_seq_observe(seq, lane, value, oldest);
+            if (rrto_seq_expected(seq, lane) != reference_expected(reference, lane))
+                fail_msg("round %u, op %u: a value leads to %lld instead of %lld", number, i,
+                         (long long)rrto_seq_expected(seq, lane), (long long)reference_expected(reference, lane));
+        }
         uint64_t expected = rrto_seq_expected(seq, lane), token = next_token(&round->streams[lane]);
         uint64_t want = reference_push(reference, lane, token, oldest);
         uint64_t got = rrto_seq_push(seq, lane, token, oldest);

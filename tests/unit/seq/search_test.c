@@ -259,13 +259,42 @@ static void test_long_level(void **state)
     }
 }
 
+/* A loop that goes one of three ways, by what it has read: unknown ways are found by jumps, known ones are expected. */
+static void test_values(void **state)
+{
+    (void)state;
+    for (unsigned on = 0; on < 2; on++) {
+        struct rrto_seq *seq = rrto_seq_create(1 << 12);
+        unsigned surprises = 0;
+        if (!on)
+            rrto_seq_limit(seq, RRTO_SEQ_ALL & ~(unsigned)RRTO_SEQ_VALUES);
+        seed = 9;
+        for (unsigned i = 0; i < 200; i++) {
+            unsigned way = random_below(3);
+            for (uint64_t token = 1; token <= 20; token++)
+                (void)rrto_seq_push(seq, 0, token, 0);
+            rrto_seq_observe(seq, 0, 77 + way, 0);
+            uint64_t expected = rrto_seq_expected(seq, 0);
+            uint64_t found = rrto_seq_push(seq, 0, 100 * (way + 1), 0);
+            surprises += i >= 40 && found != expected;
+            for (uint64_t token = 1; token <= 20; token++)
+                (void)rrto_seq_push(seq, 0, 100 * (way + 1) + token, 0);
+        }
+        if (on)
+            assert_int_equal(surprises, 0);
+        else
+            assert_true(surprises > 90);
+        rrto_seq_destroy(seq);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_steady),     cmocka_unit_test(test_insertion_deletion),
         cmocka_unit_test(test_deviations), cmocka_unit_test(test_alternation),
         cmocka_unit_test(test_limits),     cmocka_unit_test(test_levels),
-        cmocka_unit_test(test_long_level),
+        cmocka_unit_test(test_long_level), cmocka_unit_test(test_values),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
