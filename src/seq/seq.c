@@ -262,23 +262,21 @@ static void judge(struct rrto_seq *seq, struct lane *lane, uint64_t position, ui
 }
 
 /* The lane went on by what it had read, or in spite of it; the rival is the other way. The first op that tells them
- * apart decides whether the value is trusted here, the next time; where TIE_AFTER ops do not, following was as good.
- * Returns where the other way has this token if it alone was right, else NONE. */
-static uint64_t settle(struct rrto_seq *seq, struct lane *lane, uint64_t token, bool matched, uint64_t oldest)
+ * apart decides whether the value is trusted here, the next time; where TIE_AFTER ops do not, following was as good. */
+static void settle(struct rrto_seq *seq, struct lane *lane, uint64_t token, bool matched, uint64_t oldest)
 {
     uint64_t rival = lane->rival, age = seq->head - lane->read_at;
     bool other = kept(seq, rival, oldest) && is(seq, rival, token), tie = matched && other && age >= TIE_AFTER;
     lane->rival = matched && other && !tie ? successor(seq, rival) : RRTO_SEQ_NONE;
-    if ((matched != other || tie) && age <= seq->mask) {
-        int8_t *trust = &seq->trust[lane->read_at & seq->mask];
-        if (tie)
-            *trust = (int8_t)(*trust > 0 ? *trust - 1 : *trust);
-        else if (matched == lane->by_value)
-            *trust = (int8_t)(*trust < TRUST_MAX ? *trust + 1 : TRUST_MAX);
-        else
-            *trust = (int8_t)(*trust > TRUST_LOSS - TRUST_MAX ? *trust - TRUST_LOSS : -TRUST_MAX);
-    }
-    return other && !matched ? rival : RRTO_SEQ_NONE;
+    if ((matched == other && !tie) || age > seq->mask)
+        return;
+    int8_t *trust = &seq->trust[lane->read_at & seq->mask];
+    if (tie)
+        *trust = (int8_t)(*trust > 0 ? *trust - 1 : *trust);
+    else if (matched == lane->by_value)
+        *trust = (int8_t)(*trust < TRUST_MAX ? *trust + 1 : TRUST_MAX);
+    else
+        *trust = (int8_t)(*trust > TRUST_LOSS - TRUST_MAX ? *trust - TRUST_LOSS : -TRUST_MAX);
 }
 
 uint64_t rrto_seq_push(struct rrto_seq *seq, unsigned lane_number, uint64_t token, uint64_t oldest)
@@ -293,9 +291,10 @@ uint64_t rrto_seq_push(struct rrto_seq *seq, unsigned lane_number, uint64_t toke
     }
     uint64_t source = lane->expected;
     bool matched = kept(seq, source, oldest) && is(seq, source, token);
-    uint64_t settled = lane->rival == RRTO_SEQ_NONE ? RRTO_SEQ_NONE : settle(seq, lane, token, matched, oldest);
+    if (lane->rival != RRTO_SEQ_NONE)
+        settle(seq, lane, token, matched, oldest);
     if (!matched)
-        source = settled != RRTO_SEQ_NONE ? settled : search(seq, lane, found, token, oldest);
+        source = search(seq, lane, found, token, oldest);
     judge(seq, lane, position, source, matched);
 
     lane->tokens[lane->at % MAX_CONTEXT] = mixed;

@@ -154,14 +154,12 @@ static void settle(const struct present *present, struct lane *lane, bool matche
 
 static uint64_t find(const struct present *present, struct lane *lane)
 {
-    uint64_t head = present->reference->head, rival = lane->rival, found;
-    bool matched = agrees(present, lane->expected), other = agrees(present, lane->rival);
+    uint64_t head = present->reference->head, found;
+    bool matched = agrees(present, lane->expected);
     if (lane->rival != NONE)
-        settle(present, lane, matched, other);
+        settle(present, lane, matched, agrees(present, lane->rival));
     if (matched)
         return lane->expected; /* follow */
-    if (other)
-        return rival;
     /* jump: a long context */
     for (unsigned k = 16; k >= 4; k /= 2)
         if ((found = latest(present, k)) != NONE)
