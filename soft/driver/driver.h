@@ -55,6 +55,11 @@ uint64_t soft_total_bytes(void);
 CUresult soft_ready(void);
 CUcontext soft_current(void);
 bool soft_stream_ok(CUstream stream);
+/* For the variants that are generated: from now on, for the calling thread, a NULL stream is its own one (on) or the
+ * legacy one. Returns what it was. */
+bool soft_per_thread(bool on);
+/* The stream, or which of the default streams NULL means: the legacy one (1) or the per-thread one (2). */
+CUstream soft_stream_meant(CUstream stream);
 uint64_t soft_now_ns(void);
 /* What the driver knows of an address range: page-locked host memory, device memory, or neither. */
 enum soft_memory { SOFT_PAGEABLE, SOFT_PINNED, SOFT_DEVICE };

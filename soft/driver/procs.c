@@ -58,23 +58,32 @@ SOFT_EXPORT CUresult cuGetErrorString(CUresult code, const char **text)
     return error_find(code, text, false);
 }
 
-/* The newest version of a function that this library has. Work is synchronous, so the per-thread default stream changes
- * nothing. */
+/* A function by its whole name; its variant for per-thread default streams, if that is wanted and there is one. */
+static void *find(void *library, const char *symbol, const char *suffix, bool per_thread)
+{
+    static const char *const variants[] = {"_ptsz", "_ptds", ""};
+    void *function = NULL;
+    for (size_t i = per_thread ? 0 : 2; i < sizeof variants / sizeof variants[0] && !function; i++) {
+        char name[128];
+        snprintf(name, sizeof name, "%s%s%s", symbol, suffix, variants[i]);
+        function = dlsym(library, name);
+    }
+    return function;
+}
+
+/* The newest version of a function that this library has. */
 SOFT_EXPORT CUresult cuGetProcAddress_v2(const char *symbol, void **function, int version, cuuint64_t flags,
                                          CUdriverProcAddressQueryResult *status)
 {
-    (void)version, (void)flags;
+    (void)version;
     if (!symbol || !function)
         return CUDA_ERROR_INVALID_VALUE;
     Dl_info self;
     void *library = dladdr((void *)(uintptr_t)cuInit, &self) ? dlopen(self.dli_fname, RTLD_LAZY | RTLD_NOLOAD) : NULL;
     *function = NULL;
     static const char *const suffixes[] = {"_v4", "_v3", "_v2", ""};
-    for (size_t i = 0; library && !*function && i < sizeof suffixes / sizeof suffixes[0]; i++) {
-        char name[128];
-        snprintf(name, sizeof name, "%s%s", symbol, suffixes[i]);
-        *function = dlsym(library, name);
-    }
+    for (size_t i = 0; library && !*function && i < sizeof suffixes / sizeof suffixes[0]; i++)
+        *function = find(library, symbol, suffixes[i], flags & CU_GET_PROC_ADDRESS_PER_THREAD_DEFAULT_STREAM);
     if (library)
         dlclose(library);
     if (status)

@@ -317,6 +317,7 @@ void soft_queue_close(struct soft_queue *queue)
 
 static struct soft_queue *queue_of(CUstream stream)
 {
+    stream = soft_stream_meant(stream);
     if ((uintptr_t)stream <= 1)
         return &state.legacy;
     if ((uintptr_t)stream == 2)

@@ -7,6 +7,19 @@
 #include <stdlib.h>
 
 static unsigned long long last_id;
+static __thread bool null_is_per_thread;
+
+bool soft_per_thread(bool on)
+{
+    bool before = null_is_per_thread;
+    null_is_per_thread = on;
+    return before;
+}
+
+CUstream soft_stream_meant(CUstream stream)
+{
+    return stream ? stream : null_is_per_thread ? (CUstream)2 : (CUstream)1;
+}
 
 /* NULL, and the legacy and per-thread default streams (1 and 2), are streams too. */
 bool soft_stream_ok(CUstream stream)
@@ -94,6 +107,7 @@ SOFT_EXPORT CUresult cuStreamGetId(CUstream stream, unsigned long long *id)
 {
     if (!soft_stream_ok(stream))
         return CUDA_ERROR_INVALID_HANDLE;
+    stream = soft_stream_meant(stream);
     *id = (uintptr_t)stream <= 2 ? (uintptr_t)stream : stream->id;
     return CUDA_SUCCESS;
 }

@@ -20,7 +20,8 @@ __attribute__((visibility("default"))) bool rrto_client_entries(const char *libr
 void (*rrto_entry_find(const char *library, const char *name))(void);
 
 /* The driver function that cuGetProcAddress would name for a symbol without suffix ("cuMemAlloc") at a CUDA version
- * (12000), or NULL: ret_known then tells whether a later version would have it. */
-void (*rrto_entry_find_driver(const char *symbol, int version, bool *ret_known))(void);
+ * (12000), or NULL: ret_known then tells whether a later version would have it. per_thread: the variant for per-thread
+ * default streams, where the function has one. */
+void (*rrto_entry_find_driver(const char *symbol, int version, bool per_thread, bool *ret_known))(void);
 
 #endif

@@ -202,6 +202,12 @@ CUresult rrto_client_cuCtxCreate_v2(CUcontext *context, unsigned int flags, CUde
     return create_context(context, flags, ordinal);
 }
 
+CUresult rrto_client_cuCtxCreate_v3(CUcontext *context, CUexecAffinityParam *params, int n_params, unsigned int flags,
+                                    CUdevice ordinal)
+{
+    return params && n_params ? CUDA_ERROR_NOT_SUPPORTED : create_context(context, flags, ordinal);
+}
+
 CUresult rrto_client_cuCtxCreate_v4(CUcontext *context, CUctxCreateParams *params, unsigned int flags, CUdevice ordinal)
 {
     if (params && (params->numExecAffinityParams || params->cigParams))

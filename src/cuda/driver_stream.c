@@ -77,6 +77,13 @@ CUresult rrto_client_cuStreamGetCtx(CUstream stream, CUcontext *context)
     return driver(rrto_context_need());
 }
 
+CUresult rrto_client_cuStreamGetCtx_v2(CUstream stream, CUcontext *context, CUgreenCtx *green)
+{
+    if (green)
+        *green = NULL; /* there are none */
+    return rrto_client_cuStreamGetCtx(stream, context);
+}
+
 CUresult rrto_client_cuStreamGetId(CUstream stream, unsigned long long *ret_id)
 {
     uint32_t id;

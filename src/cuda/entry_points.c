@@ -3,27 +3,21 @@
  * means at a version stands in src/api/driver.api. */
 #include "api/entry.h"
 #include "cuda/device.h"
+#include "cuda/stream.h"
 #include "gen/client_bodies.h"
 
 #include <string.h>
 
-enum { FLAG_PER_THREAD = 2, FLAGS = 3, MAX_NAME = 120 };
+enum { FLAG_PER_THREAD = 2, FLAGS = 3 };
 enum outcome { FOUND, NOT_FOUND, TOO_OLD };
 
 static enum outcome find(const char *symbol, int version, uint64_t flags, void **ret_function)
 {
-    static const char *const per_thread_suffixes[] = {"_ptsz", "_ptds"};
-    void (*function)(void) = NULL;
+    /* Without either flag, the caller's own way: asked by a runtime call's per-thread variant, it is the per-thread one
+     * (for cuGetProcAddress the header of the toolkit sets the flag). */
+    bool per_thread = flags ? flags & FLAG_PER_THREAD : rrto_stream_is_per_thread();
     bool known = false;
-    size_t n = strlen(symbol);
-    for (size_t i = 0; flags & FLAG_PER_THREAD && n < MAX_NAME && i < 2 && !function; i++) {
-        char name[MAX_NAME + 8];
-        memcpy(name, symbol, n);
-        memcpy(name + n, per_thread_suffixes[i], 6);
-        function = rrto_entry_find_driver(name, version, &known);
-    }
-    if (!function)
-        function = rrto_entry_find_driver(symbol, version, &known);
+    void (*function)(void) = rrto_entry_find_driver(symbol, version, per_thread, &known);
     memcpy(ret_function, &function, sizeof function);
     return function ? FOUND : known ? TOO_OLD : NOT_FOUND;
 }
@@ -59,6 +53,12 @@ cudaError_t rrto_client_cudaGetDriverEntryPointByVersion(const char *symbol, voi
                   : outcome == TOO_OLD ? cudaDriverEntryPointVersionNotSufficent
                                        : cudaDriverEntryPointSymbolNotFound;
     return cudaSuccess;
+}
+
+cudaError_t rrto_client_cudaGetDriverEntryPoint(const char *symbol, void **function, unsigned long long flags,
+                                                cudaDriverEntryPointQueryResult *status)
+{
+    return rrto_client_cudaGetDriverEntryPointByVersion(symbol, function, RRTO_RUNTIME_VERSION, flags, status);
 }
 
 /* Undocumented tables that a statically linked runtime asks for: none, which is what stops such a program at its start.

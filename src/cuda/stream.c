@@ -7,6 +7,7 @@
 #include "cuda/graph/capture.h"
 #include "cuda/object.h"
 #include "cuda/thread.h"
+#include "gen/client_bodies.h"
 #include "gen/issue_ops.h"
 #include "replay/issue.h"
 
@@ -93,8 +94,24 @@ static bool thread_stream(uint32_t *ret_id)
     return true;
 }
 
+static _Thread_local bool null_is_per_thread __attribute__((tls_model("initial-exec")));
+
+bool rrto_client_per_thread(bool on)
+{
+    bool before = null_is_per_thread;
+    null_is_per_thread = on;
+    return before;
+}
+
+bool rrto_stream_is_per_thread(void)
+{
+    return null_is_per_thread;
+}
+
 bool rrto_stream_peek_id(const void *handle, uint32_t *ret_id)
 {
+    if (!handle && null_is_per_thread)
+        return thread_stream(ret_id);
     if ((uintptr_t)handle <= RRTO_STREAM_LEGACY) {
         *ret_id = 0;
         return true;

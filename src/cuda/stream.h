@@ -12,7 +12,10 @@ enum { RRTO_STREAM_LEGACY = 1, RRTO_STREAM_PER_THREAD = 2 }; /* the handles that
 enum { RRTO_STREAM_NON_BLOCKING = 1 };
 enum { RRTO_EVENT_BLOCKING_SYNC = 1, RRTO_EVENT_DISABLE_TIMING = 2, RRTO_EVENT_INTERPROCESS = 4 };
 
-/* The session id of a stream handle (NULL and RRTO_STREAM_LEGACY are 0; RRTO_STREAM_PER_THREAD is this thread's own).
+/* Whether NULL means this thread's own stream: so it is within a per-thread variant (_ptsz, _ptds) of a call, which
+ * sets it (rrto_client_per_thread), on the thread that makes the call. */
+bool rrto_stream_is_per_thread(void);
+/* The session id of a stream handle (RRTO_STREAM_LEGACY is 0, RRTO_STREAM_PER_THREAD this thread's own, NULL either).
  * false: no such stream. For whoever issues something to it: waits while a host function holds it back. Without a lock.
  */
 bool rrto_stream_id(const void *handle, uint32_t *ret_id);

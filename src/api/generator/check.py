@@ -33,12 +33,18 @@ def check(api):
         names += [h for h in HEADERS.get(description.stem, ()) if h not in names]
     out += [f"#include <{name}>" for name in names] + [""]
     out += [f"#undef {call.name}" for call in api.all_calls()]  # headers rename functions to their latest version by macros
-    for description in api.descriptions:
-        if description.stem not in HEADERS:
-            continue
+    described = [d for d in api.descriptions if d.stem in HEADERS]
+    # The headers declare the per-thread variants in a mode of their own, in which some other things are declared otherwise.
+    out.append("#ifdef __CUDA_API_VERSION_INTERNAL")
+    for call in [c for d in described for c in d.calls if c.base]:
+        if not call.name.startswith("__"):  # what the compiler's own headers call is declared there
+            out.append(f"using check_{call.name} = decltype({call.name});")
+        out.append('extern "C" ' + prototype(call) + ";")
+    out.append("#else")
+    for description in described:
         for statement in description.statements:
-            if hasattr(statement, "params"):
-                out.append('extern "C" ' + prototype(statement) + ";")
-            else:
+            if not hasattr(statement, "params"):
                 out += check_type(statement)
-    return "\n".join(out + [""])
+            elif not statement.base:
+                out.append('extern "C" ' + prototype(statement) + ";")
+    return "\n".join(out + ["#endif", ""])

@@ -36,6 +36,10 @@ def is_status(call):
     return call.ret.split()[-1] == call.library.status
 
 
+def by_hand(call):
+    return call.kind in ("custom", "local")
+
+
 def arguments_of(call):
     return ", ".join(p.name for p in call.params)
 
@@ -150,7 +154,8 @@ def entry(api, call):
     elif call.kind == "unsupported":
         work = f"({call.ret})UNSUPPORTED"
     else:
-        work = f"rrto_client_{call.name}({arguments_of(call)})"
+        work = f"rrto_client_{(call.base or call).name}({arguments_of(call)})"
+    per_thread = call.base and by_hand(call)
     lines = [f"    struct rrto_call_frame frame;", f"    enum rrto_call_gate gate = rrto_call_begin(&frame, {number});"]
     if is_status(call):
         lines += ["    if (gate != RRTO_CALL_GO)",
@@ -158,7 +163,11 @@ def entry(api, call):
         lines += [f"    (void){p.name};" for p in call.params if call.kind in ("constant", "unsupported")]
         if call.kind == "unsupported":
             lines.append(f"    rrto_call_unsupported({number});")
+        if per_thread:
+            lines.append("    bool before = rrto_client_per_thread(true);")
         lines.append(f"    {declare(call.ret, 'outcome')} = {work};")
+        if per_thread:
+            lines.append("    rrto_client_per_thread(before);")
         if library.results and "keeps_last_error" not in call.attributes:
             lines.append(f"    outcome = ({call.ret})rrto_client_result_{library.name}({number}, (int32_t)outcome);")
         lines += ["    rrto_call_end(&frame);", "    return outcome;"]
@@ -218,9 +227,16 @@ def client_c(api, description):
     return f"client_{description.stem}.c", "\n".join(out)
 
 
+PER_THREAD_PROTOTYPE = """\
+/* Around the body of a per-thread variant (_ptsz, _ptds): whether a NULL stream means the calling thread's own. Returns what was so before. */
+bool rrto_client_per_thread(bool on);
+"""
+
+
 def bodies_h(api):
     out = [banner("What is written by hand on the client's side."), "#ifndef RRTO_GEN_CLIENT_BODIES_H", "#define RRTO_GEN_CLIENT_BODIES_H", ""]
     out += [f'#include "gen/api_{d.stem}.h"' for d in served(api)] + ["", "#include <stdbool.h>", ""]
+    out += [PER_THREAD_PROTOTYPE] if any(call.base and by_hand(call) for call in api.all_calls()) else []
     for description in served(api):
         library = description.library
         out += [f"/* {library.soname} */", f"/* The status for the session's sticky error. */", f"int32_t rrto_client_lost_{library.name}(void);"]
@@ -228,7 +244,7 @@ def bodies_h(api):
             out += ["/* Last-error bookkeeping: every entry returns what this returns. call: enum rrto_call. */",
                     f"int32_t rrto_client_result_{library.name}(uint16_t call, int32_t result);"]
         for call in description.calls:
-            if call.kind in ("custom", "local"):
+            if by_hand(call) and not call.base:
                 if call.doc:
                     out.append(f"/* {call.doc} */")
                 out.append(prototype(call, "rrto_client_" + call.name) + ";")
@@ -331,69 +347,3 @@ def calls_c(api):
                                                                  n_in, n_out], "},"))
     out += ["};", ""]
     return "\n".join(out)
-
-
-def entries_c(api):
-    libraries = [d.library.name for d in served(api)]
-    out = [banner("The tables that doors ask for."), '#include "api/entry.h"', "", "#include <stdint.h>", "#include <string.h>", ""]
-    for name in libraries:
-        out += [f"extern const struct rrto_entry rrto_entries_{name}[];", f"extern const size_t rrto_n_entries_{name};"]
-    out += ["", "struct version {", "    const char *symbol;", "    int since;", "    const char *function;", "};",
-            "/* By symbol, then ascending; the last row that is not newer than what was asked for decides. */", "static const struct version versions[] = {"]
-    rows = [(symbol, since, function) for d in api.descriptions for symbol, pairs, _ in d.versions for since, function in pairs]
-    out += [f'    {{"{s}", {v}, "{f}"}},' for s, v, f in rows] + ["    {NULL, 0, NULL},", "};", ""]
-    out += ["bool rrto_client_entries(const char *library, const struct rrto_entry **ret_entries, size_t *ret_n)", "{"]
-    for name in libraries:
-        out += [f'    if (strcmp(library, "{name}") == 0) {{', f"        *ret_entries = rrto_entries_{name};", f"        *ret_n = rrto_n_entries_{name};",
-                "        return true;", "    }"]
-    out += ["    return false;", "}", "", ENTRY_FIND]
-    return "\n".join(out)
-
-
-ENTRY_FIND = """\
-void (*rrto_entry_find(const char *library, const char *name))(void)
-{
-    const struct rrto_entry *entries;
-    size_t low = 0, high;
-    if (!rrto_client_entries(library, &entries, &high))
-        return NULL;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        int order = strcmp(name, entries[middle].name);
-        if (order == 0)
-            return entries[middle].function;
-        if (order < 0)
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    return NULL;
-}
-
-void (*rrto_entry_find_driver(const char *symbol, int version, bool *ret_known))(void)
-{
-    void (*found)(void) = NULL;
-    *ret_known = false;
-    for (const struct version *row = versions; row->symbol; row++)
-        if (strcmp(row->symbol, symbol) == 0) {
-            *ret_known = true;
-            if (row->since <= version)
-                found = rrto_entry_find("driver", row->function);
-        }
-    if (*ret_known)
-        return found;
-    /* Every other function with a suffix has had it since CUDA 11 or before. */
-    static const char *const suffixes[] = {"_v3", "_v2", ""};
-    char name[128];
-    size_t n = strlen(symbol);
-    if (n + 4 > sizeof name)
-        return NULL;
-    memcpy(name, symbol, n);
-    for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0] && !found; i++) {
-        memcpy(name + n, suffixes[i], strlen(suffixes[i]) + 1);
-        found = rrto_entry_find("driver", name);
-    }
-    *ret_known = found != NULL;
-    return found;
-}
-"""

@@ -42,6 +42,8 @@ def register(api):
                 raise call.place.error(f"'{call.name}' is described twice")
             if not description.library:
                 raise call.place.error("a call needs a 'library' statement in its file")
+            if call.base and call.ret != description.library.status:
+                raise call.place.error(f"a per-thread variant returns the library's status, '{call.base.name}' returns '{call.ret}'")
             owners[call.name] = True
             call.library = description.library
             api.calls[call.name] = call
@@ -181,6 +183,7 @@ def lower_all(api, lock_path, update=False):
             api.ops[op.name] = op
             op.library = library
             check_op(op)
+    unsupported = {name for d in api.descriptions for name, _ in d.unsupported}
     for description in api.descriptions:
         for op in description.ops:
             check_vendor(api, op)
@@ -189,6 +192,6 @@ def lower_all(api, lock_path, update=False):
                 raise place.error(f"no call '{name}' is described")
         for name, pairs, place in description.versions:
             for _, function in pairs:
-                if function not in api.prototypes:
+                if function not in api.prototypes and function not in unsupported:
                     raise place.error(f"no call '{function}' is described")
     number_ops(api, lock_path, update)

@@ -17,6 +17,7 @@ BASIC = {  # C type -> wire scalar (LP64)
 
 OP_FLAGS = ("device", "sync", "checked", "memo", "infallible", "invisible", "up", "down", "elidable")
 CALL_ATTRIBUTES = OP_FLAGS + ("nocount", "keeps_last_error")
+PER_THREAD = ("ptsz", "ptds")  # a call with a variant for per-thread default streams, and the end of its name
 CLASSES = ("plain", "custom", "local", "unsupported", "constant")
 OP_HEADER_BYTES = 8
 SCALAR_BYTES = 16
@@ -72,6 +73,7 @@ class Call:
         self.ret, self.name, self.params, self.attributes = ret, name, params, attributes
         self.library = None
         self.op = None
+        self.base = None  # of a per-thread variant: the call that it is a variant of
 
 
 class Field:

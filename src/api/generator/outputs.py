@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which files are generated, from what."""
 
-from . import client, doors, examples, headers, ops, server
+from . import client, doors, entries, examples, headers, ops, server, soft
 
 
 def generate(api):
@@ -18,8 +18,10 @@ def generate(api):
     for description in client.served(api):
         name, text = client.client_c(api, description)
         files[name] = text
+    if any(d.stem == "driver" for d in client.served(api)):
+        files["soft_variants.c"] = soft.soft_variants_c(api)
     files["client_bodies.h"] = client.bodies_h(api)
-    files["client_entries.c"] = client.entries_c(api)
+    files["client_entries.c"] = entries.entries_c(api)
     files["issue_ops.h"] = client.issue_h(api)
     files["calls.h"] = client.calls_h(api)
     files["calls.c"] = client.calls_c(api)

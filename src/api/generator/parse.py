@@ -5,9 +5,10 @@ import os
 import re
 
 from .model import (Api, ApiError, Call, CALL_ATTRIBUTES, CLASSES, Description, Field, Library, Op, OP_FLAGS, Param, Place,
-                    SCALARS, Type)
+                    PER_THREAD, SCALARS, Type)
 
-STATEMENTS = "header, library, fallback, include, enum, struct, union, type, opaque, handle, value, call, op, unsupported, vendor, version"
+STATEMENTS = ("header, library, fallback, include, enum, struct, union, type, opaque, handle, value, call, op, unsupported, vendor, version, "
+              "since")
 
 
 def split_statements(path, text):
@@ -129,6 +130,40 @@ def parse_param(place, text):
     return Param(place, text, ctype, match.group(2), annotation, expression)
 
 
+WITH_VARIANTS = ("custom", "local", "unsupported")
+
+
+def check_per_thread(place, attributes):
+    """The one per-thread attribute, or None."""
+    suffixes = [a for a in attributes if a in PER_THREAD]
+    if len(suffixes) > 1:
+        raise place.error("a call has one per-thread variant: 'ptsz' or 'ptds'")
+    return suffixes[0] if suffixes else None
+
+
+def variant_of(call):
+    """The same call with NULL streams meaning the calling thread's; None when it has no such variant."""
+    suffix = check_per_thread(call.place, call.attributes)
+    if not suffix:
+        return None
+    attributes = {k: v for k, v in call.attributes.items() if k not in PER_THREAD}
+    variant = Call(call.place, "", call.kind, None, call.ret, f"{call.name}_{suffix}", call.params, attributes)
+    variant.base = call
+    return variant
+
+
+def parse_unsupported(place, text):
+    """'name, name : ptsz' -> names, those of the variants among them."""
+    text, attributes = cut_attributes(text)
+    suffix = check_per_thread(place, check_attributes(place, attributes, PER_THREAD))
+    names = []
+    for name in split_top(text):
+        if not re.match(r"\w+$", name):
+            raise place.error(f"expected a symbol: '{name}'")
+        names += [name, f"{name}_{suffix}"] if suffix else [name]
+    return names
+
+
 def parse_call(place, doc, text):
     text, attributes = cut_attributes(text)
     head, arguments = cut_arguments(place, text)
@@ -151,10 +186,10 @@ def parse_call(place, doc, text):
         if names.count(name) > 1:
             raise place.error(f"parameter '{name}' appears twice")
     known = CALL_ATTRIBUTES if kind in ("plain", "custom", "local") else ("nocount", "keeps_last_error")
-    attributes = check_attributes(place, attributes, known)
+    attributes = check_attributes(place, attributes, known + (PER_THREAD if kind in WITH_VARIANTS else ()))
     if kind != "plain":
         for flag in attributes:
-            if flag not in ("nocount", "keeps_last_error"):
+            if flag not in ("nocount", "keeps_last_error") + PER_THREAD:
                 raise place.error(f"'{flag}' belongs to plain calls and ops")
         for param in params:
             if param.annotation:
@@ -320,6 +355,14 @@ def parse_version(place, text):
     return words[0], pairs, place
 
 
+def parse_since(place, text):
+    """'12000 name, name': versions as parse_version has them."""
+    match = re.match(r"(\d+)\s+(.*)$", text, re.S)
+    if not match:
+        raise place.error("expected 'since VERSION FUNCTION, FUNCTION ...'")
+    return [(name, [(int(match.group(1)), name)], place) for name in split_top(match.group(2))]
+
+
 def parse_file(path):
     stem = os.path.splitext(os.path.basename(path))[0]
     description = Description(path, stem)
@@ -353,19 +396,19 @@ def parse_file(path):
             description.statements.append(type_)
         elif keyword == "call":
             call = parse_call(place, doc, rest)
-            description.calls.append(call)
-            description.statements.append(call)
+            for each in filter(None, (call, variant_of(call))):
+                description.calls.append(each)
+                description.statements.append(each)
         elif keyword == "op":
             description.ops.append(parse_op(place, doc, rest))
         elif keyword == "unsupported":
-            for name in split_top(rest):
-                if not re.match(r"\w+$", name):
-                    raise place.error(f"expected a symbol: '{name}'")
-                description.unsupported.append((name, place))
+            description.unsupported += [(name, place) for name in parse_unsupported(place, rest)]
         elif keyword == "vendor":
             description.vendor += [(name, place) for name in split_top(rest)]
         elif keyword == "version":
             description.versions.append(parse_version(place, rest))
+        elif keyword == "since":
+            description.versions += parse_since(place, rest)
         else:
             raise place.error(f"unknown statement '{keyword}' (one of {STATEMENTS})")
     return description

@@ -11,6 +11,11 @@ def vendor_libraries(api):
     return [d for d in api.descriptions if d.library and d.library.name not in ("cudart", "nvml") and d.calls]
 
 
+def vendor_calls(description):
+    """Without per-thread variants: a server's thread is not the application's, its streams travel by id."""
+    return [call for call in description.calls if not call.base]
+
+
 def vendor_h(api):
     out = [banner("The vendor's functions, loaded by name."), "#ifndef RRTO_GEN_VENDOR_H", "#define RRTO_GEN_VENDOR_H", "",
            '#include "gen/calls.h"']
@@ -18,7 +23,7 @@ def vendor_h(api):
     out += ["", "/* A function that the library lacks is NULL. */", "struct rrto_vendor {"]
     for description in vendor_libraries(api):
         out.append(f"    /* {description.library.soname} */")
-        out += [f"    __typeof__(&{call.name}) {call.name};" for call in description.calls]
+        out += [f"    __typeof__(&{call.name}) {call.name};" for call in vendor_calls(description)]
     out += ["    char nothing;", "};", "", "/* Fills the functions of one library from a dlopen handle. Returns how many it lacks; ret_first_missing (may be NULL) names one. */",
             "unsigned rrto_vendor_load(struct rrto_vendor *vendor, enum rrto_library library, void *handle, const char **ret_first_missing);",
             "", "#endif", ""]
@@ -29,7 +34,7 @@ def vendor_c(api):
     out = [banner("The vendor's functions, loaded by name."), '#include "gen/vendor.h"', "", "#include <dlfcn.h>", "#include <stddef.h>",
            "#include <string.h>", "", "static const struct {", "    const char *name;", "    uint16_t library;", "    uint16_t offset;", "} functions[] = {"]
     for description in vendor_libraries(api):
-        for call in description.calls:
+        for call in vendor_calls(description):
             out.append(f'    {{"{call.name}", RRTO_LIBRARY_{description.library.name}, offsetof(struct rrto_vendor, {call.name})}},')
     out += ["};", "", """\
 unsigned rrto_vendor_load(struct rrto_vendor *vendor, enum rrto_library library, void *handle, const char **ret_first_missing)

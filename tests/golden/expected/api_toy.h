@@ -36,11 +36,15 @@ RRTO_API toyStatus toyGemm(toyHandle handle, toyMode mode, toyCount n, const flo
 RRTO_API toyStatus toyDot(toyHandle handle, int n, const double *x, double *result);
 RRTO_API toyStatus toyWorkspace(toyHandle handle, const int *sizes, int n, size_t *bytes);
 RRTO_API toyStatus toyCopy(void *to, const void *from, size_t n);
+RRTO_API toyStatus toyCopy_ptds(void *to, const void *from, size_t n);
 RRTO_API const char *toyErrorString(toyStatus status);
 RRTO_API toyStatus toyLastError(void);
+RRTO_API toyStatus toyQuery(toyThing stream);
+RRTO_API toyStatus toyQuery_ptsz(toyThing stream);
 RRTO_API void toyRegister(toyCallback callback, void *data);
 RRTO_API toyStatus toyProfilerStart(void);
 RRTO_API toyStatus toyGraph(toyThing *thing);
+RRTO_API toyStatus toyGraph_ptsz(toyThing *thing);
 RRTO_API toyStatus toyNew(toyThing *thing, unsigned int flags);
 RRTO_API toyStatus toyDelete(toyThing thing);
 

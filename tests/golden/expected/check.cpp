@@ -9,10 +9,17 @@
 #undef toyDot
 #undef toyWorkspace
 #undef toyCopy
+#undef toyCopy_ptds
 #undef toyErrorString
 #undef toyLastError
+#undef toyQuery
+#undef toyQuery_ptsz
 #undef toyRegister
 #undef toyProfilerStart
 #undef toyGraph
+#undef toyGraph_ptsz
 #undef toyNew
 #undef toyDelete
+#ifdef __CUDA_API_VERSION_INTERNAL
+#else
+#endif

@@ -8,6 +8,9 @@
 
 #include <stdbool.h>
 
+/* Around the body of a per-thread variant (_ptsz, _ptds): whether a NULL stream means the calling thread's own. Returns what was so before. */
+bool rrto_client_per_thread(bool on);
+
 /* libtoy.so.1 */
 /* The status for the session's sticky error. */
 int32_t rrto_client_lost_toy(void);
@@ -16,6 +19,7 @@ int32_t rrto_client_result_toy(uint16_t call, int32_t result);
 toyStatus rrto_client_toyCopy(void *to, const void *from, size_t n);
 const char *rrto_client_toyErrorString(toyStatus status);
 toyStatus rrto_client_toyLastError(void);
+toyStatus rrto_client_toyQuery(toyThing stream);
 void rrto_client_toyRegister(toyCallback callback, void *data);
 
 /* Handles and descriptors of plain calls. */

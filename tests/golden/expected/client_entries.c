@@ -17,6 +17,8 @@ struct version {
 /* By symbol, then ascending; the last row that is not newer than what was asked for decides. */
 static const struct version versions[] = {
     {"toyCopy", 2000, "toyCopy"},
+    {"toyGraph", 3000, "toyGraph"},
+    {"toyOther", 3000, "toyOther"},
     {NULL, 0, NULL},
 };
 
@@ -49,7 +51,31 @@ void (*rrto_entry_find(const char *library, const char *name))(void)
     return NULL;
 }
 
-void (*rrto_entry_find_driver(const char *symbol, int version, bool *ret_known))(void)
+enum { NAME_BYTES = 128 };
+
+/* symbol + suffix; the empty name when that is too long. */
+static const char *join(char name[NAME_BYTES], const char *symbol, const char *suffix)
+{
+    size_t n = strlen(symbol), n_suffix = strlen(suffix);
+    name[0] = 0;
+    if (n + n_suffix < NAME_BYTES) {
+        memcpy(name, symbol, n);
+        memcpy(name + n, suffix, n_suffix + 1);
+    }
+    return name;
+}
+
+/* A function by its whole name, or its variant for per-thread default streams. */
+static void (*find_variant(const char *name, bool per_thread))(void)
+{
+    char variant[NAME_BYTES];
+    void (*found)(void) = per_thread ? rrto_entry_find("driver", join(variant, name, "_ptsz")) : NULL;
+    if (!found && per_thread)
+        found = rrto_entry_find("driver", join(variant, name, "_ptds"));
+    return found ? found : rrto_entry_find("driver", name);
+}
+
+void (*rrto_entry_find_driver(const char *symbol, int version, bool per_thread, bool *ret_known))(void)
 {
     void (*found)(void) = NULL;
     *ret_known = false;
@@ -57,20 +83,15 @@ void (*rrto_entry_find_driver(const char *symbol, int version, bool *ret_known))
         if (strcmp(row->symbol, symbol) == 0) {
             *ret_known = true;
             if (row->since <= version)
-                found = rrto_entry_find("driver", row->function);
+                found = find_variant(row->function, per_thread);
         }
     if (*ret_known)
         return found;
     /* Every other function with a suffix has had it since CUDA 11 or before. */
     static const char *const suffixes[] = {"_v3", "_v2", ""};
-    char name[128];
-    size_t n = strlen(symbol);
-    if (n + 4 > sizeof name)
-        return NULL;
-    memcpy(name, symbol, n);
     for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0] && !found; i++) {
-        memcpy(name + n, suffixes[i], strlen(suffixes[i]) + 1);
-        found = rrto_entry_find("driver", name);
+        char name[NAME_BYTES];
+        found = find_variant(join(name, symbol, suffixes[i]), per_thread);
     }
     *ret_known = found != NULL;
     return found;

@@ -186,6 +186,20 @@ static toyStatus entry_toyCopy(void *to, const void *from, size_t n)
     return outcome;
 }
 
+static toyStatus entry_toyCopy_ptds(void *to, const void *from, size_t n)
+{
+    struct rrto_call_frame frame;
+    enum rrto_call_gate gate = rrto_call_begin(&frame, RRTO_CALL_toyCopy_ptds);
+    if (gate != RRTO_CALL_GO)
+        return (toyStatus)(gate == RRTO_CALL_FORKED ? 7 : 6);
+    bool before = rrto_client_per_thread(true);
+    toyStatus outcome = rrto_client_toyCopy(to, from, n);
+    rrto_client_per_thread(before);
+    outcome = (toyStatus)rrto_client_result_toy(RRTO_CALL_toyCopy_ptds, (int32_t)outcome);
+    rrto_call_end(&frame);
+    return outcome;
+}
+
 static const char *entry_toyErrorString(toyStatus status)
 {
     struct rrto_call_frame frame;
@@ -203,6 +217,32 @@ static toyStatus entry_toyLastError(void)
     if (gate != RRTO_CALL_GO)
         return (toyStatus)(gate == RRTO_CALL_FORKED ? 7 : 6);
     toyStatus outcome = rrto_client_toyLastError();
+    rrto_call_end(&frame);
+    return outcome;
+}
+
+static toyStatus entry_toyQuery(toyThing stream)
+{
+    struct rrto_call_frame frame;
+    enum rrto_call_gate gate = rrto_call_begin(&frame, RRTO_CALL_toyQuery);
+    if (gate != RRTO_CALL_GO)
+        return (toyStatus)(gate == RRTO_CALL_FORKED ? 7 : 6);
+    toyStatus outcome = rrto_client_toyQuery(stream);
+    outcome = (toyStatus)rrto_client_result_toy(RRTO_CALL_toyQuery, (int32_t)outcome);
+    rrto_call_end(&frame);
+    return outcome;
+}
+
+static toyStatus entry_toyQuery_ptsz(toyThing stream)
+{
+    struct rrto_call_frame frame;
+    enum rrto_call_gate gate = rrto_call_begin(&frame, RRTO_CALL_toyQuery_ptsz);
+    if (gate != RRTO_CALL_GO)
+        return (toyStatus)(gate == RRTO_CALL_FORKED ? 7 : 6);
+    bool before = rrto_client_per_thread(true);
+    toyStatus outcome = rrto_client_toyQuery(stream);
+    rrto_client_per_thread(before);
+    outcome = (toyStatus)rrto_client_result_toy(RRTO_CALL_toyQuery_ptsz, (int32_t)outcome);
     rrto_call_end(&frame);
     return outcome;
 }
@@ -238,6 +278,20 @@ static toyStatus entry_toyGraph(toyThing *thing)
     rrto_call_unsupported(RRTO_CALL_toyGraph);
     toyStatus outcome = (toyStatus)UNSUPPORTED;
     outcome = (toyStatus)rrto_client_result_toy(RRTO_CALL_toyGraph, (int32_t)outcome);
+    rrto_call_end(&frame);
+    return outcome;
+}
+
+static toyStatus entry_toyGraph_ptsz(toyThing *thing)
+{
+    struct rrto_call_frame frame;
+    enum rrto_call_gate gate = rrto_call_begin(&frame, RRTO_CALL_toyGraph_ptsz);
+    if (gate != RRTO_CALL_GO)
+        return (toyStatus)(gate == RRTO_CALL_FORKED ? 7 : 6);
+    (void)thing;
+    rrto_call_unsupported(RRTO_CALL_toyGraph_ptsz);
+    toyStatus outcome = (toyStatus)UNSUPPORTED;
+    outcome = (toyStatus)rrto_client_result_toy(RRTO_CALL_toyGraph_ptsz, (int32_t)outcome);
     rrto_call_end(&frame);
     return outcome;
 }
@@ -284,6 +338,32 @@ static int entry_toyAnother(void)
     return outcome;
 }
 
+static int entry_toyLast(void)
+{
+    struct rrto_call_frame frame;
+    enum rrto_call_gate gate = rrto_call_begin(&frame, RRTO_CALL_toyLast);
+    if (gate != RRTO_CALL_GO)
+        return gate == RRTO_CALL_FORKED ? 7 : 6;
+    rrto_call_unsupported(RRTO_CALL_toyLast);
+    int outcome = UNSUPPORTED;
+    outcome = rrto_client_result_toy(RRTO_CALL_toyLast, outcome);
+    rrto_call_end(&frame);
+    return outcome;
+}
+
+static int entry_toyLast_ptds(void)
+{
+    struct rrto_call_frame frame;
+    enum rrto_call_gate gate = rrto_call_begin(&frame, RRTO_CALL_toyLast_ptds);
+    if (gate != RRTO_CALL_GO)
+        return gate == RRTO_CALL_FORKED ? 7 : 6;
+    rrto_call_unsupported(RRTO_CALL_toyLast_ptds);
+    int outcome = UNSUPPORTED;
+    outcome = rrto_client_result_toy(RRTO_CALL_toyLast_ptds, outcome);
+    rrto_call_end(&frame);
+    return outcome;
+}
+
 static int entry_toyOther(void)
 {
     struct rrto_call_frame frame;
@@ -300,15 +380,21 @@ static int entry_toyOther(void)
 const struct rrto_entry rrto_entries_toy[] = {
     {"toyAnother", (void (*)(void))entry_toyAnother},
     {"toyCopy", (void (*)(void))entry_toyCopy},
+    {"toyCopy_ptds", (void (*)(void))entry_toyCopy_ptds},
     {"toyDelete", (void (*)(void))entry_toyDelete},
     {"toyDot", (void (*)(void))entry_toyDot},
     {"toyErrorString", (void (*)(void))entry_toyErrorString},
     {"toyGemm", (void (*)(void))entry_toyGemm},
     {"toyGraph", (void (*)(void))entry_toyGraph},
+    {"toyGraph_ptsz", (void (*)(void))entry_toyGraph_ptsz},
+    {"toyLast", (void (*)(void))entry_toyLast},
     {"toyLastError", (void (*)(void))entry_toyLastError},
+    {"toyLast_ptds", (void (*)(void))entry_toyLast_ptds},
     {"toyNew", (void (*)(void))entry_toyNew},
     {"toyOther", (void (*)(void))entry_toyOther},
     {"toyProfilerStart", (void (*)(void))entry_toyProfilerStart},
+    {"toyQuery", (void (*)(void))entry_toyQuery},
+    {"toyQuery_ptsz", (void (*)(void))entry_toyQuery_ptsz},
     {"toyRegister", (void (*)(void))entry_toyRegister},
     {"toyWorkspace", (void (*)(void))entry_toyWorkspace},
 };

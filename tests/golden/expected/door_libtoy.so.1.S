@@ -27,16 +27,28 @@ lazy_1:
     pushq $1
     jmp resolve_and_go
 
+    .globl toyCopy_ptds
+    .type toyCopy_ptds, @function
+    .p2align 4
+toyCopy_ptds:
+    endbr64
+    jmp *slots+16(%rip)
+    .size toyCopy_ptds, . - toyCopy_ptds
+lazy_2:
+    endbr64
+    pushq $2
+    jmp resolve_and_go
+
     .globl toyDelete
     .type toyDelete, @function
     .p2align 4
 toyDelete:
     endbr64
-    jmp *slots+16(%rip)
+    jmp *slots+24(%rip)
     .size toyDelete, . - toyDelete
-lazy_2:
+lazy_3:
     endbr64
-    pushq $2
+    pushq $3
     jmp resolve_and_go
 
     .globl toyDot
@@ -44,11 +56,11 @@ lazy_2:
     .p2align 4
 toyDot:
     endbr64
-    jmp *slots+24(%rip)
+    jmp *slots+32(%rip)
     .size toyDot, . - toyDot
-lazy_3:
+lazy_4:
     endbr64
-    pushq $3
+    pushq $4
     jmp resolve_and_go
 
     .globl toyErrorString
@@ -56,11 +68,11 @@ lazy_3:
     .p2align 4
 toyErrorString:
     endbr64
-    jmp *slots+32(%rip)
+    jmp *slots+40(%rip)
     .size toyErrorString, . - toyErrorString
-lazy_4:
+lazy_5:
     endbr64
-    pushq $4
+    pushq $5
     jmp resolve_and_go
 
     .globl toyGemm
@@ -68,11 +80,11 @@ lazy_4:
     .p2align 4
 toyGemm:
     endbr64
-    jmp *slots+40(%rip)
+    jmp *slots+48(%rip)
     .size toyGemm, . - toyGemm
-lazy_5:
+lazy_6:
     endbr64
-    pushq $5
+    pushq $6
     jmp resolve_and_go
 
     .globl toyGraph
@@ -80,11 +92,35 @@ lazy_5:
     .p2align 4
 toyGraph:
     endbr64
-    jmp *slots+48(%rip)
+    jmp *slots+56(%rip)
     .size toyGraph, . - toyGraph
-lazy_6:
+lazy_7:
     endbr64
-    pushq $6
+    pushq $7
+    jmp resolve_and_go
+
+    .globl toyGraph_ptsz
+    .type toyGraph_ptsz, @function
+    .p2align 4
+toyGraph_ptsz:
+    endbr64
+    jmp *slots+64(%rip)
+    .size toyGraph_ptsz, . - toyGraph_ptsz
+lazy_8:
+    endbr64
+    pushq $8
+    jmp resolve_and_go
+
+    .globl toyLast
+    .type toyLast, @function
+    .p2align 4
+toyLast:
+    endbr64
+    jmp *slots+72(%rip)
+    .size toyLast, . - toyLast
+lazy_9:
+    endbr64
+    pushq $9
     jmp resolve_and_go
 
     .globl toyLastError
@@ -92,11 +128,23 @@ lazy_6:
     .p2align 4
 toyLastError:
     endbr64
-    jmp *slots+56(%rip)
+    jmp *slots+80(%rip)
     .size toyLastError, . - toyLastError
-lazy_7:
+lazy_10:
     endbr64
-    pushq $7
+    pushq $10
+    jmp resolve_and_go
+
+    .globl toyLast_ptds
+    .type toyLast_ptds, @function
+    .p2align 4
+toyLast_ptds:
+    endbr64
+    jmp *slots+88(%rip)
+    .size toyLast_ptds, . - toyLast_ptds
+lazy_11:
+    endbr64
+    pushq $11
     jmp resolve_and_go
 
     .globl toyNew
@@ -104,11 +152,11 @@ lazy_7:
     .p2align 4
 toyNew:
     endbr64
-    jmp *slots+64(%rip)
+    jmp *slots+96(%rip)
     .size toyNew, . - toyNew
-lazy_8:
+lazy_12:
     endbr64
-    pushq $8
+    pushq $12
     jmp resolve_and_go
 
     .globl toyOther
@@ -116,11 +164,11 @@ lazy_8:
     .p2align 4
 toyOther:
     endbr64
-    jmp *slots+72(%rip)
+    jmp *slots+104(%rip)
     .size toyOther, . - toyOther
-lazy_9:
+lazy_13:
     endbr64
-    pushq $9
+    pushq $13
     jmp resolve_and_go
 
     .globl toyProfilerStart
@@ -128,11 +176,35 @@ lazy_9:
     .p2align 4
 toyProfilerStart:
     endbr64
-    jmp *slots+80(%rip)
+    jmp *slots+112(%rip)
     .size toyProfilerStart, . - toyProfilerStart
-lazy_10:
+lazy_14:
     endbr64
-    pushq $10
+    pushq $14
+    jmp resolve_and_go
+
+    .globl toyQuery
+    .type toyQuery, @function
+    .p2align 4
+toyQuery:
+    endbr64
+    jmp *slots+120(%rip)
+    .size toyQuery, . - toyQuery
+lazy_15:
+    endbr64
+    pushq $15
+    jmp resolve_and_go
+
+    .globl toyQuery_ptsz
+    .type toyQuery_ptsz, @function
+    .p2align 4
+toyQuery_ptsz:
+    endbr64
+    jmp *slots+128(%rip)
+    .size toyQuery_ptsz, . - toyQuery_ptsz
+lazy_16:
+    endbr64
+    pushq $16
     jmp resolve_and_go
 
     .globl toyRegister
@@ -140,11 +212,11 @@ lazy_10:
     .p2align 4
 toyRegister:
     endbr64
-    jmp *slots+88(%rip)
+    jmp *slots+136(%rip)
     .size toyRegister, . - toyRegister
-lazy_11:
+lazy_17:
     endbr64
-    pushq $11
+    pushq $17
     jmp resolve_and_go
 
     .globl toyWorkspace
@@ -152,11 +224,11 @@ lazy_11:
     .p2align 4
 toyWorkspace:
     endbr64
-    jmp *slots+96(%rip)
+    jmp *slots+144(%rip)
     .size toyWorkspace, . - toyWorkspace
-lazy_12:
+lazy_18:
     endbr64
-    pushq $12
+    pushq $18
     jmp resolve_and_go
 
     .p2align 4
@@ -232,18 +304,32 @@ lazy_1:
     mov w17, #1
     b resolve_and_go
 
+    .globl toyCopy_ptds
+    .type toyCopy_ptds, %function
+    .p2align 2
+toyCopy_ptds:
+    hint #34
+    adrp x16, slots+16
+    ldr x16, [x16, #:lo12:slots+16]
+    br x16
+    .size toyCopy_ptds, . - toyCopy_ptds
+lazy_2:
+    hint #34
+    mov w17, #2
+    b resolve_and_go
+
     .globl toyDelete
     .type toyDelete, %function
     .p2align 2
 toyDelete:
     hint #34
-    adrp x16, slots+16
-    ldr x16, [x16, #:lo12:slots+16]
+    adrp x16, slots+24
+    ldr x16, [x16, #:lo12:slots+24]
     br x16
     .size toyDelete, . - toyDelete
-lazy_2:
+lazy_3:
     hint #34
-    mov w17, #2
+    mov w17, #3
     b resolve_and_go
 
     .globl toyDot
@@ -251,13 +337,13 @@ lazy_2:
     .p2align 2
 toyDot:
     hint #34
-    adrp x16, slots+24
-    ldr x16, [x16, #:lo12:slots+24]
+    adrp x16, slots+32
+    ldr x16, [x16, #:lo12:slots+32]
     br x16
     .size toyDot, . - toyDot
-lazy_3:
+lazy_4:
     hint #34
-    mov w17, #3
+    mov w17, #4
     b resolve_and_go
 
     .globl toyErrorString
@@ -265,13 +351,13 @@ lazy_3:
     .p2align 2
 toyErrorString:
     hint #34
-    adrp x16, slots+32
-    ldr x16, [x16, #:lo12:slots+32]
+    adrp x16, slots+40
+    ldr x16, [x16, #:lo12:slots+40]
     br x16
     .size toyErrorString, . - toyErrorString
-lazy_4:
+lazy_5:
     hint #34
-    mov w17, #4
+    mov w17, #5
     b resolve_and_go
 
     .globl toyGemm
@@ -279,13 +365,13 @@ lazy_4:
     .p2align 2
 toyGemm:
     hint #34
-    adrp x16, slots+40
-    ldr x16, [x16, #:lo12:slots+40]
+    adrp x16, slots+48
+    ldr x16, [x16, #:lo12:slots+48]
     br x16
     .size toyGemm, . - toyGemm
-lazy_5:
+lazy_6:
     hint #34
-    mov w17, #5
+    mov w17, #6
     b resolve_and_go
 
     .globl toyGraph
@@ -293,13 +379,41 @@ lazy_5:
     .p2align 2
 toyGraph:
     hint #34
-    adrp x16, slots+48
-    ldr x16, [x16, #:lo12:slots+48]
+    adrp x16, slots+56
+    ldr x16, [x16, #:lo12:slots+56]
     br x16
     .size toyGraph, . - toyGraph
-lazy_6:
+lazy_7:
     hint #34
-    mov w17, #6
+    mov w17, #7
+    b resolve_and_go
+
+    .globl toyGraph_ptsz
+    .type toyGraph_ptsz, %function
+    .p2align 2
+toyGraph_ptsz:
+    hint #34
+    adrp x16, slots+64
+    ldr x16, [x16, #:lo12:slots+64]
+    br x16
+    .size toyGraph_ptsz, . - toyGraph_ptsz
+lazy_8:
+    hint #34
+    mov w17, #8
+    b resolve_and_go
+
+    .globl toyLast
+    .type toyLast, %function
+    .p2align 2
+toyLast:
+    hint #34
+    adrp x16, slots+72
+    ldr x16, [x16, #:lo12:slots+72]
+    br x16
+    .size toyLast, . - toyLast
+lazy_9:
+    hint #34
+    mov w17, #9
     b resolve_and_go
 
     .globl toyLastError
@@ -307,13 +421,27 @@ lazy_6:
     .p2align 2
 toyLastError:
     hint #34
-    adrp x16, slots+56
-    ldr x16, [x16, #:lo12:slots+56]
+    adrp x16, slots+80
+    ldr x16, [x16, #:lo12:slots+80]
     br x16
     .size toyLastError, . - toyLastError
-lazy_7:
+lazy_10:
     hint #34
-    mov w17, #7
+    mov w17, #10
+    b resolve_and_go
+
+    .globl toyLast_ptds
+    .type toyLast_ptds, %function
+    .p2align 2
+toyLast_ptds:
+    hint #34
+    adrp x16, slots+88
+    ldr x16, [x16, #:lo12:slots+88]
+    br x16
+    .size toyLast_ptds, . - toyLast_ptds
+lazy_11:
+    hint #34
+    mov w17, #11
     b resolve_and_go
 
     .globl toyNew
@@ -321,13 +449,13 @@ lazy_7:
     .p2align 2
 toyNew:
     hint #34
-    adrp x16, slots+64
-    ldr x16, [x16, #:lo12:slots+64]
+    adrp x16, slots+96
+    ldr x16, [x16, #:lo12:slots+96]
     br x16
     .size toyNew, . - toyNew
-lazy_8:
+lazy_12:
     hint #34
-    mov w17, #8
+    mov w17, #12
     b resolve_and_go
 
     .globl toyOther
@@ -335,13 +463,13 @@ lazy_8:
     .p2align 2
 toyOther:
     hint #34
-    adrp x16, slots+72
-    ldr x16, [x16, #:lo12:slots+72]
+    adrp x16, slots+104
+    ldr x16, [x16, #:lo12:slots+104]
     br x16
     .size toyOther, . - toyOther
-lazy_9:
+lazy_13:
     hint #34
-    mov w17, #9
+    mov w17, #13
     b resolve_and_go
 
     .globl toyProfilerStart
@@ -349,13 +477,41 @@ lazy_9:
     .p2align 2
 toyProfilerStart:
     hint #34
-    adrp x16, slots+80
-    ldr x16, [x16, #:lo12:slots+80]
+    adrp x16, slots+112
+    ldr x16, [x16, #:lo12:slots+112]
     br x16
     .size toyProfilerStart, . - toyProfilerStart
-lazy_10:
+lazy_14:
     hint #34
-    mov w17, #10
+    mov w17, #14
+    b resolve_and_go
+
+    .globl toyQuery
+    .type toyQuery, %function
+    .p2align 2
+toyQuery:
+    hint #34
+    adrp x16, slots+120
+    ldr x16, [x16, #:lo12:slots+120]
+    br x16
+    .size toyQuery, . - toyQuery
+lazy_15:
+    hint #34
+    mov w17, #15
+    b resolve_and_go
+
+    .globl toyQuery_ptsz
+    .type toyQuery_ptsz, %function
+    .p2align 2
+toyQuery_ptsz:
+    hint #34
+    adrp x16, slots+128
+    ldr x16, [x16, #:lo12:slots+128]
+    br x16
+    .size toyQuery_ptsz, . - toyQuery_ptsz
+lazy_16:
+    hint #34
+    mov w17, #16
     b resolve_and_go
 
     .globl toyRegister
@@ -363,13 +519,13 @@ lazy_10:
     .p2align 2
 toyRegister:
     hint #34
-    adrp x16, slots+88
-    ldr x16, [x16, #:lo12:slots+88]
+    adrp x16, slots+136
+    ldr x16, [x16, #:lo12:slots+136]
     br x16
     .size toyRegister, . - toyRegister
-lazy_11:
+lazy_17:
     hint #34
-    mov w17, #11
+    mov w17, #17
     b resolve_and_go
 
     .globl toyWorkspace
@@ -377,13 +533,13 @@ lazy_11:
     .p2align 2
 toyWorkspace:
     hint #34
-    adrp x16, slots+96
-    ldr x16, [x16, #:lo12:slots+96]
+    adrp x16, slots+144
+    ldr x16, [x16, #:lo12:slots+144]
     br x16
     .size toyWorkspace, . - toyWorkspace
-lazy_12:
+lazy_18:
     hint #34
-    mov w17, #12
+    mov w17, #18
     b resolve_and_go
 
     .p2align 2
@@ -438,6 +594,12 @@ slots:
     .quad lazy_10
     .quad lazy_11
     .quad lazy_12
+    .quad lazy_13
+    .quad lazy_14
+    .quad lazy_15
+    .quad lazy_16
+    .quad lazy_17
+    .quad lazy_18
 
     .section .rodata, "a"
     .hidden rrto_door_names
@@ -445,21 +607,27 @@ slots:
 rrto_door_names: /* in the order of the slots, sorted */
     .asciz "toyAnother"
     .asciz "toyCopy"
+    .asciz "toyCopy_ptds"
     .asciz "toyDelete"
     .asciz "toyDot"
     .asciz "toyErrorString"
     .asciz "toyGemm"
     .asciz "toyGraph"
+    .asciz "toyGraph_ptsz"
+    .asciz "toyLast"
     .asciz "toyLastError"
+    .asciz "toyLast_ptds"
     .asciz "toyNew"
     .asciz "toyOther"
     .asciz "toyProfilerStart"
+    .asciz "toyQuery"
+    .asciz "toyQuery_ptsz"
     .asciz "toyRegister"
     .asciz "toyWorkspace"
     .hidden rrto_door_failures
     .globl rrto_door_failures
 rrto_door_failures:
-    .ascii "sssstsssssszs"
+    .ascii "ssssstssssssssssszs"
     .hidden rrto_door_library
     .globl rrto_door_library
 rrto_door_library:
@@ -468,7 +636,7 @@ rrto_door_library:
     .hidden rrto_door_n
     .globl rrto_door_n
 rrto_door_n:
-    .quad 13
+    .quad 19
     .hidden rrto_door_status
     .globl rrto_door_status
 rrto_door_status:

@@ -18,6 +18,7 @@ static const struct {
     {"toyCopy", RRTO_LIBRARY_toy, offsetof(struct rrto_vendor, toyCopy)},
     {"toyErrorString", RRTO_LIBRARY_toy, offsetof(struct rrto_vendor, toyErrorString)},
     {"toyLastError", RRTO_LIBRARY_toy, offsetof(struct rrto_vendor, toyLastError)},
+    {"toyQuery", RRTO_LIBRARY_toy, offsetof(struct rrto_vendor, toyQuery)},
     {"toyRegister", RRTO_LIBRARY_toy, offsetof(struct rrto_vendor, toyRegister)},
     {"toyProfilerStart", RRTO_LIBRARY_toy, offsetof(struct rrto_vendor, toyProfilerStart)},
     {"toyGraph", RRTO_LIBRARY_toy, offsetof(struct rrto_vendor, toyGraph)},

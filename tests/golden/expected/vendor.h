@@ -16,6 +16,7 @@ struct rrto_vendor {
     __typeof__(&toyCopy) toyCopy;
     __typeof__(&toyErrorString) toyErrorString;
     __typeof__(&toyLastError) toyLastError;
+    __typeof__(&toyQuery) toyQuery;
     __typeof__(&toyRegister) toyRegister;
     __typeof__(&toyProfilerStart) toyProfilerStart;
     __typeof__(&toyGraph) toyGraph;

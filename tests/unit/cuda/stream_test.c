@@ -52,6 +52,40 @@ static void per_thread_streams_differ_and_are_taken_over(void **state)
     assert_int_equal(first, second); /* of a thread that has ended */
 }
 
+static void *null_stream(void *ret)
+{
+    rrto_stream_peek_id(NULL, ret);
+    return NULL;
+}
+
+static void null_stream_of_a_function(void *ret)
+{
+    rrto_stream_peek_id(NULL, ret);
+}
+
+/* What NULL means is said for one thread, for as long as a call lasts: no function of the application's sees it. */
+static void null_is_the_threads_own_in_a_variant(void **state)
+{
+    (void)state;
+    uint32_t mine, id = 99, of_function = 99, of_other = 99;
+    pthread_t thread;
+    assert_true(rrto_stream_id((void *)2, &mine) && mine != 0);
+    assert_false(rrto_client_per_thread(true));
+    assert_true(rrto_client_per_thread(true)); /* a body that calls another one */
+    assert_true(rrto_stream_is_per_thread());
+    assert_true(rrto_stream_id(NULL, &id) && id == mine);
+    assert_true(rrto_stream_id((void *)1, &id) && id == 0);
+    assert_int_equal(rrto_stream_host_function(NULL, null_stream_of_a_function, &of_function), 0);
+    rrto_host_functions_wait_all();
+    assert_int_equal(pthread_create(&thread, NULL, null_stream, &of_other), 0);
+    pthread_join(thread, NULL);
+    assert_int_equal(of_function, 0);
+    assert_int_equal(of_other, 0);
+    assert_true(rrto_client_per_thread(false));
+    assert_false(rrto_stream_is_per_thread());
+    assert_true(rrto_stream_id(NULL, &id) && id == 0);
+}
+
 static void handles_die(void **state)
 {
     (void)state;
@@ -294,6 +328,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(special_streams, setup),
         cmocka_unit_test_setup(per_thread_streams_differ_and_are_taken_over, setup),
+        cmocka_unit_test_setup(null_is_the_threads_own_in_a_variant, setup),
         cmocka_unit_test_setup(handles_die, setup),
         cmocka_unit_test_setup(ids_are_never_reused, setup),
         cmocka_unit_test_setup(events_and_queries, setup),
