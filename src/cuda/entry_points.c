@@ -32,7 +32,7 @@ CUresult rrto_client_cuGetProcAddress_v2(const char *symbol, void **function, in
         *status = outcome == FOUND     ? CU_GET_PROC_ADDRESS_SUCCESS
                   : outcome == TOO_OLD ? CU_GET_PROC_ADDRESS_VERSION_NOT_SUFFICIENT
                                        : CU_GET_PROC_ADDRESS_SYMBOL_NOT_FOUND;
-    return outcome == FOUND ? CUDA_SUCCESS : CUDA_ERROR_NOT_FOUND;
+    return outcome == FOUND || status ? CUDA_SUCCESS : CUDA_ERROR_NOT_FOUND; /* who asks why is told there */
 }
 
 CUresult rrto_client_cuGetProcAddress(const char *symbol, void **function, int version, cuuint64_t flags)

@@ -9,9 +9,10 @@
  * such an entry point, or all threads have one stream: "two threads' streams" is wrong (in the first case the first
  * line and cuGetProcAddress, too); the handle 1 is the thread's stream, too: "the handle 1" and the two lines about the
  * legacy function; that NULL is the thread's own outlasts the call: these two lines; cuGetProcAddress ignores the flag:
- * "per thread" and "other names". A synchronous copy waits for every stream: "two threads' streams" in all four (tried
- * without the scheduler). Per-thread streams do not wait for the legacy one: "own, legacy, own", "legacy, own, legacy"
- * and "two threads" under both seeds tried in percall, async and replay. */
+ * "per thread" and "other names"; it returns an error where it tells the reason: the last line. A synchronous copy
+ * waits for every stream: "two threads' streams" in all four (tried without the scheduler). Per-thread streams do not
+ * wait for the legacy one: "own, legacy, own", "legacy, own, legacy" and "two threads" under both seeds tried in
+ * percall, async and replay. */
 #include "driver.h"
 
 #include <pthread.h>
@@ -169,6 +170,17 @@ static bool other_names(void)
     return right && address == same;
 }
 
+/* Who asks why there is none gets an answer; who does not, an error. */
+static bool no_such_name(void)
+{
+    CUdriverProcAddressQueryResult status = CU_GET_PROC_ADDRESS_SUCCESS;
+    void *address = &wrong;
+    OK(cuGetProcAddress_v2("cuNoSuchThing", &address, 12000, CU_GET_PROC_ADDRESS_DEFAULT, &status));
+    bool right = status == CU_GET_PROC_ADDRESS_SYMBOL_NOT_FOUND && !address;
+    return right && cuGetProcAddress_v2("cuNoSuchThing", &address, 12000, CU_GET_PROC_ADDRESS_DEFAULT, NULL) ==
+                        CUDA_ERROR_NOT_FOUND;
+}
+
 int main(void)
 {
     bool alone = true, to_legacy = true, from_legacy = true, threads[2];
@@ -197,5 +209,6 @@ int main(void)
     check("cuGetProcAddress, legacy", id_by(CU_GET_PROC_ADDRESS_LEGACY_STREAM) == legacy_id);
     check("cuGetProcAddress, per thread", id_by(CU_GET_PROC_ADDRESS_PER_THREAD_DEFAULT_STREAM) == own_id);
     check("cuGetProcAddress, other names", other_names());
+    check("cuGetProcAddress, no such name", no_such_name());
     return wrong;
 }

@@ -112,7 +112,7 @@ static void *by_version(const char *symbol, int version, cuuint64_t flags, CUdri
     static char bad;
     void *address = &bad;
     CUdriverProcAddressQueryResult status;
-    (void)cuGetProcAddress_v2(symbol, &address, version, flags, &status);
+    OK(cuGetProcAddress_v2(symbol, &address, version, flags, &status));
     check(symbol, status == expected && (address != NULL) == (expected == CU_GET_PROC_ADDRESS_SUCCESS));
     return address;
 }
