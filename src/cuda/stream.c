@@ -3,6 +3,7 @@
 #include "cuda/stream.h"
 
 #include "base/map.h"
+#include "base/status.h"
 #include "cuda/error.h"
 #include "cuda/graph/capture.h"
 #include "cuda/object.h"
@@ -84,8 +85,10 @@ static bool thread_stream(uint32_t *ret_id)
         if (id == 0) {
             id = rrto_object_mint(RRTO_OBJECT_STREAM);
             struct rrto_args_stream_create args = {.stream = id, .flags = 0, .priority = 0};
-            if (rrto_issue_stream_create(&args, NULL) != 0)
-                return false;
+            int32_t status = rrto_issue_stream_create(&args, NULL);
+            *ret_id = id;
+            if (status)
+                return status == RRTO_LOST; /* then whatever is made of the stream says so, and how */
         }
         thread->default_stream = id;
         pthread_setspecific(idle.key, (void *)(uintptr_t)id);

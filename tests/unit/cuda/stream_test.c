@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Streams, events, contexts and last errors. */
 #include "../test.h"
+#include "base/status.h"
 #include "cuda/object.h"
 #include "cuda/stream.h"
 #include "fake.h"
@@ -36,6 +37,28 @@ static void *own_stream(void *ret)
 {
     rrto_stream_id((void *)2, ret);
     return NULL;
+}
+
+/* On a thread that has no stream yet. */
+static void *record_in_a_lost_session(void *event)
+{
+    int result = rrto_event_record(event, (void *)2, 0);
+    return (void *)(intptr_t)result;
+}
+
+/* The session's error, not "invalid handle": the thread's stream cannot be made any more. */
+static void a_first_use_in_a_lost_session(void **state)
+{
+    (void)state;
+    void *event, *result = NULL;
+    pthread_t thread;
+    assert_int_equal(rrto_event_create(0, &event), 0);
+    fake.status = RRTO_LOST;
+    fake.lost = true;
+    fake.error = (struct rrto_session_error){.library = "cuda", .code = 700};
+    assert_int_equal(pthread_create(&thread, NULL, record_in_a_lost_session, event), 0);
+    pthread_join(thread, &result);
+    assert_int_equal((intptr_t)result, 700);
 }
 
 static void per_thread_streams_differ_and_are_taken_over(void **state)
@@ -327,6 +350,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(special_streams, setup),
+        cmocka_unit_test_setup(a_first_use_in_a_lost_session, setup), /* before any thread leaves a stream */
         cmocka_unit_test_setup(per_thread_streams_differ_and_are_taken_over, setup),
         cmocka_unit_test_setup(null_is_the_threads_own_in_a_variant, setup),
         cmocka_unit_test_setup(handles_die, setup),
