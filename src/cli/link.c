@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rrto link: a link emulator in user space. It delays and limits; it does not lose, reorder or count headers of lower
- * layers. */
+/* rrto link: a link emulator in user space. It delays and limits; a loss is a wait, as TCP shows it; nothing
+ * is reordered, and headers of lower layers are not counted. */
 #include "base/status.h"
 #include "cli/cli.h"
-#include "cli/relay.h"
+#include "cli/link/relay.h"
 #include "report/json.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
+#include <limits.h>
 #include <netdb.h>
 #include <sched.h>
 #include <signal.h>
@@ -20,86 +20,83 @@
 #include <unistd.h>
 
 static const char help_text[] =
-    "Usage: rrto link --listen ADDRESS --to ADDRESS [OPTION]...\n\n"
-    "Passes connections on as a link with the given one-way delay and rate would. ADDRESS is HOST:PORT or unix:PATH;\n"
-    "HOST:0 takes a free port. Prints the address that it listens on, and the bytes that passed when it ends "
-    "(SIGTERM,\n"
-    "SIGINT). Up is from the side that connects to the target. All connections share the link.\n\n"
-    "  --delay MS         one way, both directions     --delay-up MS, --delay-down MS  one direction\n"
-    "  --rate MBIT        per second, both directions  --rate-up MBIT, --rate-down MBIT  one direction; 0: unlimited\n"
-    "  --stats FILE       write the totals there, as JSON, instead of to standard output\n"
-    "  --help\n\n"
-    "A byte begins to leave when those before it have left, has left 8 bits / rate later, and arrives the delay after "
-    "that.";
-
-enum { OPTION_LISTEN = 256, OPTION_TO, OPTION_STATS, OPTION_DELAY, OPTION_RATE };
-static const double max_delay_ms = 60000, max_rate_mbit = 100000;
+    "Usage: rrto link --listen ADDRESS --to ADDRESS [--link LINK] [OPTION]...\n\n"
+    "Passes connections on as the link would. ADDRESS is HOST:PORT or unix:PATH; HOST:0 takes a free port. Prints the\n"
+    "address that it listens on, and the bytes that passed when it ends (SIGTERM, SIGINT). Up is from the side that\n"
+    "connects to the target. All connections share the link; its traces begin with the first one.\n\n"
+    "LINK is [NAME|FILE][,KEY=VALUE]... (docs/link.md). KEYs, which are options, too (--delay MS):\n";
+static const char help_end[] = "  --stats FILE       write the totals there, as JSON, instead of to standard output\n"
+                               "  --log FILE         write what passed in each 100 ms there, as CSV\n"
+                               "  --help\n\n"
+                               "A byte begins to leave when those before it have left, takes the time that the rate "
+                               "allows, and arrives the delay\n"
+                               "after that.";
 
 struct link {
     struct rrto_relay relay;
-    const char *listen, *to, *stats;
-    double delay_ms[RRTO_RELAY_DIRECTIONS], rate_mbit[RRTO_RELAY_DIRECTIONS];
+    struct rrto_link_spec spec;
+    const char *listen, *to, *stats, *log;
     struct rrto_address target;
     uv_signal_t signals[2];
     uint64_t start_ns;
 };
 
-/* which: 0 both, 1 up, 2 down. */
-static bool set_numbers(double values[RRTO_RELAY_DIRECTIONS], int which, const char *text, double max)
+static void help(void)
 {
-    double value;
-    if (!rrto_cli_decimal(text, max, &value))
-        return false;
-    if (which != 2)
-        values[RRTO_RELAY_UP] = value;
-    if (which != 1)
-        values[RRTO_RELAY_DOWN] = value;
-    return true;
+    char folder[PATH_MAX];
+    fputs(help_text, stdout);
+    for (size_t i = 0; rrto_link_spec_key(i); i++) {
+        const struct rrto_link_key *key = rrto_link_spec_key(i);
+        printf("  %-8s %-17s %s%s\n", key->name, key->value, key->help, key->directed ? " *" : "");
+    }
+    puts("  * for both directions; KEY-up and KEY-down for one\n");
+    if (rrto_link_folder(folder, sizeof folder))
+        printf("NAMEs are the files NAME.link in %s.\n\n", folder);
+    puts(help_end);
 }
 
+static int set_link(struct link *link, const char *key, const char *value)
+{
+    char why[1024];
+    enum rrto_status status = key ? rrto_link_spec_set(&link->spec, key, value, NULL, why, sizeof why)
+                                  : rrto_link_spec_parse(&link->spec, value, why, sizeof why);
+    if (status == RRTO_OK)
+        return -1;
+    return rrto_cli_say(status == RRTO_INVALID ? RRTO_CLI_WRONG_USE : RRTO_CLI_FAILED, "link: %s", why);
+}
+
+/* Returns -1 to go on. Options are those below, and the keys of a link. */
 static int parse(int argc, char **argv, struct link *link)
 {
-    static const struct option options[] = {
-        {"listen", required_argument, NULL, OPTION_LISTEN},
-        {"to", required_argument, NULL, OPTION_TO},
-        {"stats", required_argument, NULL, OPTION_STATS},
-        {"delay", required_argument, NULL, OPTION_DELAY},
-        {"delay-up", required_argument, NULL, OPTION_DELAY},
-        {"delay-down", required_argument, NULL, OPTION_DELAY},
-        {"rate", required_argument, NULL, OPTION_RATE},
-        {"rate-up", required_argument, NULL, OPTION_RATE},
-        {"rate-down", required_argument, NULL, OPTION_RATE},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
-    };
-    int index = 0;
-    for (int option; (option = getopt_long(argc, argv, ":h", options, &index)) != -1;) {
-        const char *name = option >= OPTION_DELAY ? options[index].name : "";
-        int which = strstr(name, "-up") ? 1 : strstr(name, "-down") ? 2 : 0;
-        if (option == 'h') {
-            puts(help_text);
+    const struct {
+        const char *name, **value;
+    } own[] = {{"listen", &link->listen}, {"to", &link->to}, {"stats", &link->stats}, {"log", &link->log}};
+    for (int i = 1; i < argc; i++) {
+        char name[64], *equals = strchr(argv[i], '=');
+        size_t n = equals ? (size_t)(equals - argv[i]) : strlen(argv[i]), j = 0;
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            help();
             return 0;
-        } else if (option == OPTION_LISTEN) {
-            link->listen = optarg;
-        } else if (option == OPTION_TO) {
-            link->to = optarg;
-        } else if (option == OPTION_STATS) {
-            link->stats = optarg;
-        } else if (option == OPTION_DELAY) {
-            if (!set_numbers(link->delay_ms, which, optarg, max_delay_ms))
-                return rrto_cli_say(RRTO_CLI_WRONG_USE, "link: '%s' is no delay of at most %g ms", optarg,
-                                    max_delay_ms);
-        } else if (option == OPTION_RATE) {
-            if (!set_numbers(link->rate_mbit, which, optarg, max_rate_mbit))
-                return rrto_cli_say(RRTO_CLI_WRONG_USE, "link: '%s' is no rate of at most %g Mbit/s", optarg,
-                                    max_rate_mbit);
-        } else {
-            return rrto_cli_bad_option(argv, option);
         }
+        if (n < 3 || n >= sizeof name || strncmp(argv[i], "--", 2) != 0)
+            return rrto_cli_say(RRTO_CLI_WRONG_USE, "link: unknown option %s; see rrto link --help", argv[i]);
+        snprintf(name, sizeof name, "%.*s", (int)n - 2, argv[i] + 2);
+        const char *value = equals ? equals + 1 : argv[i + 1];
+        if (!value)
+            return rrto_cli_say(RRTO_CLI_WRONG_USE, "link: %s needs a value; see rrto link --help", argv[i]);
+        i += !equals;
+        while (j < sizeof own / sizeof own[0] && strcmp(own[j].name, name) != 0)
+            j++;
+        int status = -1;
+        if (j < sizeof own / sizeof own[0])
+            *own[j].value = value;
+        else
+            status = set_link(link, strcmp(name, "link") == 0 ? NULL : name, value);
+        if (status >= 0)
+            return status;
     }
-    if (!link->listen || !link->to || optind < argc)
-        return rrto_cli_say(RRTO_CLI_WRONG_USE,
-                            "link needs --listen and --to, and no other arguments; see rrto link --help");
+    if (!link->listen || !link->to)
+        return rrto_cli_say(RRTO_CLI_WRONG_USE, "link needs --listen and --to; see rrto link --help");
     return -1;
 }
 
@@ -141,19 +138,29 @@ static void say_where(struct link *link, struct rrto_address *address)
 static void write_totals(const struct link *link, int fd)
 {
     struct rrto_json json;
+    struct rusage usage;
     const struct rrto_relay *relay = &link->relay;
     rrto_json_init(&json, fd);
     rrto_json_open(&json, NULL, '{');
     rrto_json_decimal(&json, "seconds", (uv_hrtime() - link->start_ns) / 1000, 6);
     rrto_json_number(&json, "connections", relay->n_connections);
-    rrto_json_number(&json, "bytes_up", relay->received_bytes[RRTO_RELAY_UP]);
-    rrto_json_number(&json, "bytes_down", relay->received_bytes[RRTO_RELAY_DOWN]);
-    rrto_json_number(&json, "delivered_up", relay->delivered_bytes[RRTO_RELAY_UP]);
-    rrto_json_number(&json, "delivered_down", relay->delivered_bytes[RRTO_RELAY_DOWN]);
-    for (int i = 0; i < RRTO_RELAY_DIRECTIONS; i++) {
-        rrto_json_decimal(&json, i ? "delay_down_ms" : "delay_up_ms", relay->shapes[i].delay_ns / 1000, 3);
-        rrto_json_decimal(&json, i ? "rate_down_mbit" : "rate_up_mbit", relay->shapes[i].bits_per_s / 1000, 3);
+    rrto_json_number(&json, "bytes_up", relay->received_bytes[RRTO_LINK_UP]);
+    rrto_json_number(&json, "bytes_down", relay->received_bytes[RRTO_LINK_DOWN]);
+    rrto_json_number(&json, "delivered_up", relay->delivered_bytes[RRTO_LINK_UP]);
+    rrto_json_number(&json, "delivered_down", relay->delivered_bytes[RRTO_LINK_DOWN]);
+    for (int i = 0; i < RRTO_LINK_DIRECTIONS; i++) {
+        const struct rrto_shape *shape = &relay->shapes[i];
+        uint64_t peak = rrto_schedule_peak(shape->schedule);
+        rrto_json_decimal(&json, i ? "delay_down_ms" : "delay_up_ms", shape->delay_ns / 1000, 3);
+        rrto_json_decimal(&json, i ? "rate_down_mbit" : "rate_up_mbit",
+                          peak == RRTO_SCHEDULE_UNLIMITED ? 0 : peak / 1000, 3); /* a trace's peak */
+        rrto_json_number(&json, i ? "lost_down" : "lost_up", shape->n_lost);
     }
+    getrusage(RUSAGE_SELF, &usage);
+    rrto_json_decimal(&json, "cpu_seconds",
+                      (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000 +
+                          (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec),
+                      6);
     rrto_json_close(&json, '}');
     if (!rrto_json_finish(&json))
         rrto_cli_say(0, "link: the totals could not be written");
@@ -194,6 +201,7 @@ int rrto_cli_link(int argc, char **argv)
     static struct link link;
     struct rrto_address address;
     struct sockaddr_storage listen_address = {0};
+    rrto_link_spec_init(&link.spec);
     int status = parse(argc, argv, &link);
     if (status < 0)
         status = resolve(link.to, &link.target, &link.relay.target);
@@ -203,10 +211,11 @@ int rrto_cli_link(int argc, char **argv)
         return status;
     if (link.target.kind == RRTO_ADDRESS_UNIX)
         link.relay.target_path = link.target.host;
-    for (int i = 0; i < RRTO_RELAY_DIRECTIONS; i++) {
-        link.relay.shapes[i].delay_ns = (uint64_t)(link.delay_ms[i] * 1e6);
-        link.relay.shapes[i].bits_per_s = (uint64_t)(link.rate_mbit[i] * 1e6);
-    }
+    for (int i = 0; i < RRTO_LINK_DIRECTIONS; i++)
+        link.relay.shapes[i] = rrto_link_shape(&link.spec, (enum rrto_link_direction)i);
+    link.relay.offset_ns = link.spec.offset_ns;
+    if (link.log && !rrto_link_log_open(&link.relay.log, link.log))
+        return rrto_cli_say(RRTO_CLI_FAILED, "link: %s cannot be written: %s", link.log, strerror(errno));
     int stats_fd = STDOUT_FILENO;
     if (link.stats && (stats_fd = open(link.stats, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)) < 0)
         return rrto_cli_say(RRTO_CLI_FAILED, "link: %s cannot be written: %s", link.stats, strerror(errno));
@@ -223,5 +232,8 @@ int rrto_cli_link(int argc, char **argv)
     uv_run(loop, UV_RUN_DEFAULT);
     fflush(stdout);
     write_totals(&link, stats_fd);
+    if (!rrto_link_log_close(&link.relay.log))
+        rrto_cli_say(0, "link: the log could not be written");
+    rrto_link_spec_fini(&link.spec);
     return 0;
 }

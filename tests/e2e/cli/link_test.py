@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -190,6 +191,88 @@ class LinkTest(unittest.TestCase):
         except ConnectionResetError:
             pass
         link.end()
+
+    def test_a_described_link_with_a_log(self):
+        with tempfile.TemporaryDirectory() as folder:
+            with open(folder + "/two.link", "w") as file:
+                file.write("# 0.2 s of 8 Mbit/s, then 80\ndelay-down=3\n0 8\n0.2 80\n")
+            link = Link(self.target, "--link", folder + "/two.link,delay-up=2", "--log", folder + "/log", "--stats", folder + "/stats")
+            client, server = self.pair(link)
+            data = pattern(600_000)
+            begin = time.perf_counter()
+            sender = threading.Thread(target=client.sendall, args=(data,))
+            sender.start()
+            self.assertEqual(receive(server, len(data)), data)
+            took = time.perf_counter() - begin
+            sender.join()
+            link.end()
+            # 200,000 bytes in the first 0.2 s (some less: the trace began with the connection), 400,000 in 40 ms.
+            self.assertGreaterEqual(took, 0.12)
+            with open(folder + "/stats") as file:
+                totals = json.load(file)
+            self.assertEqual((totals["delay_up_ms"], totals["delay_down_ms"], totals["rate_up_mbit"]), (2, 3, 80))
+            self.assertGreater(totals["cpu_seconds"], 0)
+            with open(folder + "/log") as file:
+                lines = [line.split(",") for line in file.read().splitlines()]
+            self.assertEqual(lines[0][:5], ["seconds", "up_in", "up_out", "up_waiting", "up_lost"])
+            self.assertEqual(sum(int(line[1]) for line in lines[1:]), len(data))
+            self.assertEqual(sum(int(line[2]) for line in lines[1:]), len(data))
+
+    def test_losses_and_jitter_make_bytes_late_not_different(self):
+        link = Link(self.target, "--link", "rate=200,delay=1,jitter=5,loss=1,rto=20,seed=3")
+        client, server = self.pair(link)
+        data = pattern(500_000)
+        begin = time.perf_counter()
+        sender = threading.Thread(target=client.sendall, args=(data,))
+        sender.start()
+        self.assertEqual(receive(server, len(data)), data)
+        took = time.perf_counter() - begin
+        sender.join()
+        totals = link.end()
+        self.assertGreater(totals["lost_up"], 0)
+        self.assertEqual(totals["lost_down"], 0)
+        self.assertGreaterEqual(took, 0.021)
+
+    def test_a_stall_is_waited_for(self):
+        link = Link(self.target, "--stall", "0.3@0", "--trace", self.mahimahi())
+        client, server = self.pair(link)
+        begin = time.perf_counter()
+        client.sendall(bytes(3000))
+        self.assertEqual(len(receive(server, 3000)), 3000)
+        self.assertGreaterEqual(time.perf_counter() - begin, 0.25)
+        link.end()
+
+    def mahimahi(self):
+        file = tempfile.NamedTemporaryFile("w", suffix=".trace")
+        self.addCleanup(file.close)
+        file.write("1\n2\n3\n")
+        file.flush()
+        return file.name
+
+    def test_links_that_come_with_rrto_are_found_by_name(self):
+        names = os.listdir(os.path.join(os.environ["SOURCE_DIR"], "bench", "links"))
+        names = sorted(name[:-5] for name in names if name.endswith(".link"))
+        self.assertGreaterEqual(len(names), 7)
+        for name in names:
+            Link(self.target, "--link", name).end()
+        wrong = subprocess.run([RRTO, "link", "--listen", "127.0.0.1:0", "--to", self.target, "--link", "wifi"], capture_output=True, text=True)
+        self.assertEqual((wrong.returncode, wrong.stdout), (1, ""))
+        for name in names:
+            self.assertIn(name, wrong.stderr)
+
+
+class ShippedLinks(unittest.TestCase):
+    def test_they_are_what_the_generator_writes(self):
+        links = os.path.join(os.environ["SOURCE_DIR"], "bench", "links")
+        with tempfile.TemporaryDirectory() as folder:
+            subprocess.run([sys.executable, "-B", links + "/generate.py", folder], check=True)
+            self.assertEqual(sorted(os.listdir(folder)), sorted(name for name in os.listdir(links) if name.endswith(".link")))
+            for name in os.listdir(folder):
+                with open(os.path.join(folder, name)) as made, open(os.path.join(links, name)) as kept:
+                    self.assertEqual(made.read(), kept.read(), name)
+        drawn = subprocess.run([sys.executable, "-B", links + "/plot.py"], check=True, capture_output=True, text=True).stdout
+        with open(os.path.join(os.environ["SOURCE_DIR"], "docs", "links.svg")) as kept:
+            self.assertEqual(drawn, kept.read())
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The moving part of rrto link. Every event ends in turn(): deliver what is due, set the timer for what is due next. */
-#include "cli/relay.h"
+#include "cli/link/relay.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,9 +13,10 @@ enum {
     QUANTUM_NS = 100000, /* bytes of a long run are passed on in steps of this time */
     SPIN_NS = 50000,     /* closer than this the timer is not worth its wake-up */
     BACKLOG = 64,
+    MAX_BUFS = 64, /* runs that are passed on in one go */
 };
 
-/* Bytes that arrived together and are under way. */
+/* A run of bytes that is under way. */
 struct chunk {
     struct chunk *next;
     struct rrto_shape_run run;
@@ -26,7 +27,7 @@ struct chunk {
 /* One direction of one connection. */
 struct lane {
     struct rrto_relay_connection *connection;
-    enum rrto_relay_direction direction;
+    enum rrto_link_direction direction;
     uv_stream_t *from, *to;
     struct chunk *first, **last;
     size_t n_queued;
@@ -41,7 +42,7 @@ struct rrto_relay_connection {
     struct rrto_relay *relay;
     struct rrto_relay_connection *next;
     union rrto_relay_stream near, far;
-    struct lane lanes[RRTO_RELAY_DIRECTIONS];
+    struct lane lanes[RRTO_LINK_DIRECTIONS];
     uv_connect_t connect;
     bool closing;
     int n_open; /* handles that are not closed yet */
@@ -55,9 +56,10 @@ static void free_connection(struct rrto_relay_connection *connection)
     while (*at != connection)
         at = &(*at)->next;
     *at = connection->next;
-    for (int i = 0; i < RRTO_RELAY_DIRECTIONS; i++)
+    for (int i = 0; i < RRTO_LINK_DIRECTIONS; i++)
         for (struct chunk *chunk = connection->lanes[i].first, *next; chunk; chunk = next) {
             next = chunk->next;
+            connection->relay->waiting_bytes[i] -= chunk->run.n - chunk->n_passed;
             free(chunk);
         }
     free(connection);
@@ -89,7 +91,27 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret_buf)
 
 static struct lane *lane_from(struct rrto_relay_connection *connection, uv_stream_t *from)
 {
-    return &connection->lanes[from == &connection->near.stream ? RRTO_RELAY_UP : RRTO_RELAY_DOWN];
+    return &connection->lanes[from == &connection->near.stream ? RRTO_LINK_UP : RRTO_LINK_DOWN];
+}
+
+/* Queues the bytes, cut into runs. False: out of memory. */
+static bool accept_bytes(struct lane *lane, struct rrto_shape *shape, uint64_t now_ns, const char *data, size_t n)
+{
+    while (n > 0) {
+        struct rrto_shape_run run = rrto_shape_accept(shape, now_ns, n);
+        struct chunk *chunk = malloc(sizeof *chunk + run.n);
+        if (!chunk)
+            return false;
+        *chunk = (struct chunk){.run = run};
+        memcpy(chunk->data, data, run.n);
+        *lane->last = chunk;
+        lane->last = &chunk->next;
+        lane->n_queued += run.n;
+        lane->connection->relay->waiting_bytes[lane->direction] += run.n;
+        data += run.n;
+        n -= run.n;
+    }
+    return true;
 }
 
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
@@ -103,21 +125,18 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     if (n == UV_EOF) {
         uv_read_stop(stream);
         lane->ended = true;
-        lane->end_ns = rrto_shape_accept(shape, uv_hrtime(), 0).end_ns;
+        lane->end_ns = rrto_shape_drained(shape, uv_hrtime());
         turn(relay);
         return;
     }
-    struct chunk *chunk = n > 0 ? malloc(sizeof *chunk + (size_t)n) : NULL;
-    if (!chunk) {
+    uint64_t now_ns = uv_hrtime(), n_lost = shape->n_lost;
+    if (n < 0 || !accept_bytes(lane, shape, now_ns, buf->base, (size_t)n)) {
         close_connection(connection);
         return;
     }
-    *chunk = (struct chunk){.run = rrto_shape_accept(shape, uv_hrtime(), (size_t)n)};
-    memcpy(chunk->data, buf->base, (size_t)n);
-    *lane->last = chunk;
-    lane->last = &chunk->next;
-    lane->n_queued += (size_t)n;
     relay->received_bytes[lane->direction] += (uint64_t)n;
+    rrto_link_log_count(&relay->log, now_ns, lane->direction, (uint64_t)n, 0, relay->waiting_bytes[lane->direction],
+                        shape->n_lost - n_lost);
     if (lane->n_queued >= rrto_shape_capacity(shape)) {
         uv_read_stop(stream);
         lane->paused = true;
@@ -125,20 +144,28 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     turn(relay);
 }
 
-/* n bytes of the lane's first chunk are the receiving socket's now. */
+/* n bytes of the lane's first chunks are the receiving socket's now. */
 static void passed(struct lane *lane, size_t n)
 {
     struct rrto_relay *relay = lane->connection->relay;
-    struct chunk *chunk = lane->first;
-    chunk->n_passed += n;
     lane->n_queued -= n;
     relay->delivered_bytes[lane->direction] += n;
-    if (chunk->n_passed == chunk->run.n) {
+    relay->waiting_bytes[lane->direction] -= n;
+    if (relay->log.file)
+        rrto_link_log_count(&relay->log, uv_hrtime(), lane->direction, 0, n, relay->waiting_bytes[lane->direction], 0);
+    while (n > 0) {
+        struct chunk *chunk = lane->first;
+        size_t left = chunk->run.n - chunk->n_passed;
+        if (n < left) {
+            chunk->n_passed += n;
+            break;
+        }
+        n -= left;
         lane->first = chunk->next;
-        if (!lane->first)
-            lane->last = &lane->first;
         free(chunk);
     }
+    if (!lane->first)
+        lane->last = &lane->first;
     if (lane->paused && lane->n_queued < rrto_shape_capacity(&relay->shapes[lane->direction]) &&
         !lane->connection->closing) {
         lane->paused = false;
@@ -175,30 +202,50 @@ static void shut(struct lane *lane)
         close_connection(lane->connection);
 }
 
+/* When the next bytes of the first chunk are worth passing on. */
+static uint64_t next_due(const struct lane *lane, uint64_t now_ns)
+{
+    const struct rrto_shape_run *run = &lane->first->run;
+    uint64_t next_ns = (run->first_ns > now_ns ? run->first_ns : now_ns) + QUANTUM_NS;
+    return next_ns < run->last_ns ? next_ns : run->last_ns;
+}
+
+/* What is due now. Of a chunk that has not arrived wholly only a quantum or more is taken. */
+static unsigned collect(const struct lane *lane, uint64_t now_ns, uv_buf_t bufs[MAX_BUFS], size_t *ret_n)
+{
+    unsigned n_bufs = 0;
+    *ret_n = 0;
+    for (struct chunk *chunk = lane->first; chunk && n_bufs < MAX_BUFS; chunk = chunk->next) {
+        const struct rrto_shape_run *run = &chunk->run;
+        size_t due = rrto_shape_delivered(run, now_ns) - chunk->n_passed;
+        bool whole = due == run->n - chunk->n_passed;
+        if (due == 0 || (!whole && (uint64_t)due * (run->last_ns - run->first_ns) < (uint64_t)run->n * QUANTUM_NS))
+            break;
+        bufs[n_bufs++] = uv_buf_init(chunk->data + chunk->n_passed, (unsigned)due);
+        *ret_n += due;
+        if (!whole)
+            break;
+    }
+    return n_bufs;
+}
+
 /* Passes on what is due; returns when something is due next (UINT64_MAX: nothing is). */
 static uint64_t deliver(struct lane *lane)
 {
-    const struct rrto_shape *shape = &lane->connection->relay->shapes[lane->direction];
     while (lane->first && !lane->writing) {
-        struct chunk *chunk = lane->first;
+        uv_buf_t bufs[MAX_BUFS];
         uint64_t now_ns = uv_hrtime();
-        size_t due = rrto_shape_delivered(shape, &chunk->run, now_ns) - chunk->n_passed;
-        if (due == 0 ||
-            (due < chunk->run.n - chunk->n_passed && due * 8 < shape->bits_per_s / (1000000000 / QUANTUM_NS))) {
-            uint64_t first_ns = chunk->run.start_ns + shape->delay_ns;
-            uint64_t next_ns = (first_ns > now_ns ? first_ns : now_ns) + QUANTUM_NS;
-            return next_ns < chunk->run.end_ns ? next_ns : chunk->run.end_ns;
-        }
-        uv_buf_t buf = uv_buf_init(chunk->data + chunk->n_passed, (unsigned)due);
-        int n = uv_try_write(lane->to, &buf, 1);
+        unsigned n_bufs = collect(lane, now_ns, bufs, &lane->n_writing);
+        if (n_bufs == 0)
+            return next_due(lane, now_ns);
+        int n = uv_try_write(lane->to, bufs, n_bufs);
         if (n >= 0) {
             passed(lane, (size_t)n);
             continue;
         }
         lane->writing = true;
-        lane->n_writing = due;
         lane->write.data = lane;
-        if (n != UV_EAGAIN || uv_write(&lane->write, lane->to, &buf, 1, on_written) != 0) {
+        if (n != UV_EAGAIN || uv_write(&lane->write, lane->to, bufs, n_bufs, on_written) != 0) {
             close_connection(lane->connection);
             return UINT64_MAX;
         }
@@ -215,7 +262,7 @@ static uint64_t deliver_all(struct rrto_relay *relay)
 {
     uint64_t next_ns = UINT64_MAX;
     for (struct rrto_relay_connection *connection = relay->connections; connection; connection = connection->next)
-        for (int i = 0; i < RRTO_RELAY_DIRECTIONS && !connection->closing; i++) {
+        for (int i = 0; i < RRTO_LINK_DIRECTIONS && !connection->closing; i++) {
             uint64_t lane_ns = deliver(&connection->lanes[i]);
             next_ns = lane_ns < next_ns ? lane_ns : next_ns;
         }
@@ -255,7 +302,7 @@ static void on_connected(uv_connect_t *connect, int status)
         close_connection(connection);
         return;
     }
-    for (int i = 0; i < RRTO_RELAY_DIRECTIONS; i++)
+    for (int i = 0; i < RRTO_LINK_DIRECTIONS; i++)
         if (uv_read_start(connection->lanes[i].from, on_alloc, on_read) != 0)
             close_connection(connection);
 }
@@ -275,6 +322,15 @@ static void set_nodelay(union rrto_relay_stream *stream)
         uv_tcp_nodelay(&stream->tcp, 1);
 }
 
+/* The traces begin with the first connection. */
+static void begin(struct rrto_relay *relay)
+{
+    uint64_t now_ns = uv_hrtime();
+    relay->log.origin_ns = now_ns;
+    for (int i = 0; i < RRTO_LINK_DIRECTIONS; i++)
+        relay->shapes[i].origin_ns = now_ns - relay->offset_ns;
+}
+
 static void on_connection(uv_stream_t *listener, int status)
 {
     struct rrto_relay *relay = listener->data;
@@ -287,12 +343,12 @@ static void on_connection(uv_stream_t *listener, int status)
     connection->n_open = 2;
     init_stream(relay->loop, &connection->near, listener->type == UV_NAMED_PIPE, connection);
     init_stream(relay->loop, &connection->far, relay->target_path != NULL, connection);
-    for (int i = 0; i < RRTO_RELAY_DIRECTIONS; i++) {
+    for (int i = 0; i < RRTO_LINK_DIRECTIONS; i++) {
         struct lane *lane = &connection->lanes[i];
         lane->connection = connection;
-        lane->direction = (enum rrto_relay_direction)i;
-        lane->from = i == RRTO_RELAY_UP ? &connection->near.stream : &connection->far.stream;
-        lane->to = i == RRTO_RELAY_UP ? &connection->far.stream : &connection->near.stream;
+        lane->direction = (enum rrto_link_direction)i;
+        lane->from = i == RRTO_LINK_UP ? &connection->near.stream : &connection->far.stream;
+        lane->to = i == RRTO_LINK_UP ? &connection->far.stream : &connection->near.stream;
         lane->last = &lane->first;
     }
     connection->connect.data = connection;
@@ -300,7 +356,8 @@ static void on_connection(uv_stream_t *listener, int status)
         close_connection(connection);
         return;
     }
-    relay->n_connections++;
+    if (relay->n_connections++ == 0)
+        begin(relay);
     set_nodelay(&connection->near);
     set_nodelay(&connection->far);
     if (relay->target_path)

@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The moving part of rrto link: accepts connections, opens one to the target for each, and passes bytes on through two
  * shapes (one per direction, shared by all connections: it is one link). libuv; one thread. */
-#ifndef RRTO_CLI_RELAY_H
-#define RRTO_CLI_RELAY_H
+#ifndef RRTO_CLI_LINK_RELAY_H
+#define RRTO_CLI_LINK_RELAY_H
 
-#include "cli/shape.h"
+#include "cli/link/log.h"
+#include "cli/link/spec.h"
 #include "wire/connect.h"
 
 #include <stdbool.h>
 #include <sys/socket.h>
 #include <uv.h>
-
-enum rrto_relay_direction { RRTO_RELAY_UP, RRTO_RELAY_DOWN, RRTO_RELAY_DIRECTIONS };
 
 union rrto_relay_stream {
     uv_handle_t handle;
@@ -22,8 +21,10 @@ union rrto_relay_stream {
 
 struct rrto_relay {
     uv_loop_t *loop;
-    struct rrto_shape shapes[RRTO_RELAY_DIRECTIONS];
-    struct sockaddr_storage target; /* AF_UNIX: target_path */
+    struct rrto_shape shapes[RRTO_LINK_DIRECTIONS]; /* rrto_link_shape; origins are set at the first connection */
+    uint64_t offset_ns;                             /* where in their schedules they begin then */
+    struct rrto_link_log log;                       /* opened by the caller, or all zero; closed by the caller */
+    struct sockaddr_storage target;                 /* AF_UNIX: target_path */
     const char *target_path;
     union rrto_relay_stream listener;
     uv_poll_t timer; /* a timerfd: libuv's own timers tick in milliseconds */
@@ -31,11 +32,12 @@ struct rrto_relay {
     struct rrto_relay_connection *connections;
     /* what has passed */
     uint64_t n_connections;
-    uint64_t received_bytes[RRTO_RELAY_DIRECTIONS], delivered_bytes[RRTO_RELAY_DIRECTIONS];
+    uint64_t received_bytes[RRTO_LINK_DIRECTIONS], delivered_bytes[RRTO_LINK_DIRECTIONS];
+    uint64_t waiting_bytes[RRTO_LINK_DIRECTIONS]; /* under way now */
 };
 
-/* Starts listening; runs as long as the loop does. shapes, target and target_path are set before. listen_path: a unix
- * socket to listen on, or NULL for listen_address. Returns 0 or a libuv error. */
+/* Starts listening; runs as long as the loop does. shapes, offset_ns, log, target and target_path are set before.
+ * listen_path: a unix socket to listen on, or NULL for listen_address. Returns 0 or a libuv error. */
 int rrto_relay_start(struct rrto_relay *relay, uv_loop_t *loop, const struct sockaddr *listen_address,
                      const char *listen_path);
 /* Closes everything; the loop has to run until nothing is left. */
