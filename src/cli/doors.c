@@ -47,6 +47,18 @@ bool rrto_doors_program(const char *name, char *out, size_t n_out)
     return append(out, n_out, "", folder) && append(out, n_out, "/", name);
 }
 
+bool rrto_doors_share(const char *name, char *out, size_t n_out)
+{
+    char folder[PATH_MAX];
+    if (!own_folder(folder) || n_out == 0)
+        return false;
+    char *slash = strrchr(folder, '/');
+    if (slash)
+        *slash = '\0';
+    *out = '\0';
+    return append(out, n_out, "", folder) && append(out, n_out, "/share/rrto/", name);
+}
+
 bool rrto_doors_folder(char *out, size_t n_out)
 {
     char folder[PATH_MAX];

@@ -16,6 +16,8 @@ extern const char *const rrto_doors_names[];
  * found. */
 bool rrto_doors_folder(char *out, size_t n_out);
 bool rrto_doors_program(const char *name, char *out, size_t n_out);
+/* The folder share/rrto/NAME: links, profiles. */
+bool rrto_doors_share(const char *name, char *out, size_t n_out);
 
 /* The value of LD_PRELOAD: absolute paths of all doors, colon-separated. existing (may be NULL) is kept behind them.
  * False when a file is missing or its path cannot stand in LD_PRELOAD; ret_why gets one sentence. */

@@ -180,9 +180,7 @@ enum rrto_status rrto_link_spec_set(struct rrto_link_spec *spec, const char *key
 
 bool rrto_link_folder(char *out, size_t n_out)
 {
-    char folder[PATH_MAX];
-    return rrto_doors_folder(folder, sizeof folder) &&
-           snprintf(out, n_out, "%s/../../share/rrto/links", folder) < (int)n_out;
+    return rrto_doors_share("links", out, n_out);
 }
 
 /* "a, b, c": the links of the folder, for a message. */
