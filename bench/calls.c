@@ -227,6 +227,7 @@ static const dim3 grid = {100, 1, 1}, block = {128, 1, 1};
 
 BATCH_OF(empty_loop, int device, device = 0; (void)device)
 BATCH_OF(plain, SMALL_ARGS, p += 64; plain_call(small_kernel, grid, block, args))
+BATCH_OF(door, , __asm__ volatile("" : : "r"(cudaGetErrorString(cudaSuccess))))
 BATCH_OF(answered_here, int device = 0, OK(cudaGetDevice(&device)))
 BATCH_OF(launch_small, SMALL_ARGS, p += 64; OK(__cudaLaunchKernel(small_kernel, grid, block, args, 0, NULL)))
 BATCH_OF(launch_by_stub, SMALL_ARGS, p += 64; OK(cudaLaunchKernel(&small_stub, grid, block, args, 0, NULL)))
@@ -241,10 +242,11 @@ static const struct {
     const char *name;
     uint64_t (*batch)(void);
 } subjects[] = {
-    {"empty-loop", empty_loop},          {"plain-call", plain},
-    {"cudaGetDevice", answered_here},    {"launch-48B", launch_small},
-    {"launch-48B-stub", launch_by_stub}, {"launch-1KiB", launch_large},
-    {"cudnnBackendExecute", execute},    {"cublasSgemm", gemm},
+    {"empty-loop", empty_loop},    {"plain-call", plain},
+    {"cudaGetErrorString", door},  {"cudaGetDevice", answered_here},
+    {"launch-48B", launch_small},  {"launch-48B-stub", launch_by_stub},
+    {"launch-1KiB", launch_large}, {"cudnnBackendExecute", execute},
+    {"cublasSgemm", gemm},
 };
 enum { N_SUBJECTS = sizeof subjects / sizeof subjects[0] };
 
