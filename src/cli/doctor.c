@@ -7,6 +7,7 @@
 #include "cli/cli.h"
 #include "cli/doors.h"
 #include "cli/ping.h"
+#include "energy/sensor.h"
 
 #include <dirent.h>
 #include <dlfcn.h>
@@ -126,6 +127,24 @@ static bool examine_server(const char *server, int timeout_ms)
     return true;
 }
 
+/* What a measurement of energy on this machine would use. Having none is nothing out of order. */
+static void examine_energy(void)
+{
+    struct rrto_energy_sensor *sensor;
+    char why[2048];
+    enum rrto_status status = rrto_energy_open_any(NULL, &sensor, why, sizeof why);
+    if (status == RRTO_OK) {
+        const char *caveat = rrto_energy_sensor_caveat(sensor);
+        printf("energy: %s, read every %lu ms%s%s%s\n", rrto_energy_sensor_name(sensor),
+               (unsigned long)(rrto_energy_sensor_period_ns(sensor) / 1000000), *caveat ? " (" : "", caveat,
+               *caveat ? ")" : "");
+        rrto_energy_close(sensor);
+    } else {
+        printf("energy: %s: %s\n",
+               status == RRTO_REFUSED ? "a sensor that may not be read, or tells nothing now" : "no sensor", why);
+    }
+}
+
 /* The report's top-level "unsupported" object is written one name a line. */
 static bool examine_report(const char *path)
 {
@@ -185,6 +204,7 @@ int rrto_cli_doctor(int argc, char **argv)
     printf("rrto %s (%s)\n", rrto_version(), rrto_build_id());
     bool in_order = examine_libraries();
     in_order &= examine_server(server, (int)rrto_config_get()->connect_timeout_ms);
+    examine_energy();
     if (report)
         in_order &= examine_report(report);
     return in_order ? 0 : RRTO_CLI_FAILED;

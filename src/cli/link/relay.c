@@ -135,8 +135,8 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
         return;
     }
     relay->received_bytes[lane->direction] += (uint64_t)n;
-    rrto_link_log_count(&relay->log, now_ns, lane->direction, (uint64_t)n, 0, relay->waiting_bytes[lane->direction],
-                        shape->n_lost - n_lost);
+    rrto_link_log_count(&relay->log, now_ns, (int)lane->direction, (uint64_t)n, 0,
+                        relay->waiting_bytes[lane->direction], shape->n_lost - n_lost);
     if (lane->n_queued >= rrto_shape_capacity(shape)) {
         uv_read_stop(stream);
         lane->paused = true;
@@ -152,7 +152,8 @@ static void passed(struct lane *lane, size_t n)
     relay->delivered_bytes[lane->direction] += n;
     relay->waiting_bytes[lane->direction] -= n;
     if (relay->log.file)
-        rrto_link_log_count(&relay->log, uv_hrtime(), lane->direction, 0, n, relay->waiting_bytes[lane->direction], 0);
+        rrto_link_log_count(&relay->log, uv_hrtime(), (int)lane->direction, 0, n, relay->waiting_bytes[lane->direction],
+                            0);
     while (n > 0) {
         struct chunk *chunk = lane->first;
         size_t left = chunk->run.n - chunk->n_passed;

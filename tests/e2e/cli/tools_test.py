@@ -163,6 +163,7 @@ class Tools(unittest.TestCase):
         round_trip = float(re.search(r"round trip ([\d.]+) ms", result.stdout).group(1))
         self.assertGreater(round_trip, 0)
         self.assertIn("unsupported calls", result.stdout)
+        self.assertRegex(result.stdout, r"(?m)^energy: (no sensor: no INA3221 .*; no RAPL .*; no battery|a sensor that|\w+.*, read every \d+ ms)")
 
     def test_doctor_names_what_is_wrong(self):
         result = rrto("doctor", "--server", "unix:/no/such/socket")
