@@ -10,7 +10,7 @@
 
 enum {
     READ_BYTES = 64 << 10,
-    QUANTUM_NS = 100000, /* bytes of a long run are passed on in steps of this time */
+    QUANTUM_NS = 250000, /* bytes of a long run are passed on in steps of this time; its end is exact */
     SPIN_NS = 50000,     /* closer than this the timer is not worth its wake-up */
     BACKLOG = 64,
     MAX_BUFS = 64, /* runs that are passed on in one go */

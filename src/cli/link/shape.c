@@ -4,6 +4,7 @@
 
 enum { READ_BYTES = 256 << 10, UNLIMITED_BYTES = 16 << 20, MOST_LOSSES = 8 };
 static const uint64_t jitter_slot_ns = 10000000, second_ns = 1000000000;
+static const uint64_t slack_ns = 20000000;                /* a sender may be away for so long, on a busy machine */
 static const int64_t byte_work = 8 * (int64_t)1000000000; /* in bits times ns/s */
 
 /* The finaliser of splitmix64 (Steele, Lea, Flood 2014): independent numbers from neighbouring ones. */
@@ -132,5 +133,7 @@ size_t rrto_shape_capacity(const struct rrto_shape *shape)
     uint64_t under_way_ns = shape->delay_ns + shape->jitter_ns + (shape->loss > 0 ? shape->rto_ns : 0);
     if (peak == RRTO_SCHEDULE_UNLIMITED)
         return UNLIMITED_BYTES;
-    return READ_BYTES + (size_t)((unsigned __int128)peak * under_way_ns / (unsigned __int128)byte_work);
+    uint64_t waiting = peak / 8 * slack_ns / second_ns;
+    return (waiting > READ_BYTES ? waiting : READ_BYTES) +
+           (size_t)((unsigned __int128)peak * under_way_ns / (unsigned __int128)byte_work);
 }

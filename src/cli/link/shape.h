@@ -41,7 +41,7 @@ uint64_t rrto_shape_drained(const struct rrto_shape *shape, uint64_t now_ns);
 /* How many bytes of the run are at the other end by now. */
 size_t rrto_shape_delivered(const struct rrto_shape_run *run, uint64_t now_ns);
 /* How many bytes may wait here without starving the link or hiding back-pressure: what is under way at the highest
- * rate, and one read's worth. */
+ * rate, and one read's worth or 20 ms, whichever is more. */
 size_t rrto_shape_capacity(const struct rrto_shape *shape);
 
 #endif

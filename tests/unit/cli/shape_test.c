@@ -88,6 +88,8 @@ static void the_capacity_never_starves_the_link(void **state)
     struct rrto_schedule schedule = constant(80000000);
     struct rrto_shape shape = {.schedule = &schedule, .delay_ns = 5 * MS};
     assert_in_range(rrto_shape_capacity(&shape), 50000 + 65536, 1 << 20); /* more than what is under way plus a read */
+    schedule = constant(800000000);
+    assert_in_range(rrto_shape_capacity(&shape), 500000 + 2000000, 3000000); /* 5 ms under way, 20 ms waiting */
 }
 
 /* 3 ms at 8 Mbit/s (a byte each us), 2 ms nothing, 5 ms at 80, and again. */
