@@ -103,3 +103,27 @@ enum rrto_status rrto_energy_sampler_stop(struct rrto_energy_sampler *sampler, s
     free(sampler);
     return status;
 }
+
+enum rrto_status rrto_energy_mean_watts(struct rrto_energy_sensor *sensor, uint64_t duration_ns, double *ret_watts,
+                                        char *why, size_t n_why)
+{
+    struct rrto_energy_sampler *sampler;
+    struct rrto_energy_meter meter;
+    struct rrto_energy_figure figure;
+    enum rrto_status status = rrto_energy_sampler_start(sensor, &sampler);
+    if (status != RRTO_OK) {
+        snprintf(why, n_why, "%s", rrto_status_text(status));
+        return status;
+    }
+    sleep_until(now() + duration_ns);
+    status = rrto_energy_sampler_stop(sampler, &meter, why, n_why);
+    if (status == RRTO_OK) {
+        status = rrto_energy_measure(&meter, meter.samples[0].at_ns, meter.samples[meter.n - 1].at_ns, 0, &figure);
+        if (status == RRTO_OK)
+            *ret_watts = figure.joules / figure.seconds;
+        else
+            snprintf(why, n_why, "%s does not move", rrto_energy_sensor_name(sensor));
+    }
+    rrto_energy_meter_fini(&meter);
+    return status;
+}

@@ -16,4 +16,9 @@ enum rrto_status rrto_energy_sampler_start(struct rrto_energy_sensor *sensor, st
 enum rrto_status rrto_energy_sampler_stop(struct rrto_energy_sampler *sampler, struct rrto_energy_meter *ret_meter,
                                           char *why, size_t n_why);
 
+/* The mean power over so long a time, from now on: what is idle, when nothing else runs. Blocks for it, and for a
+ * period or two. Errors as sampler_stop and rrto_energy_measure. */
+enum rrto_status rrto_energy_mean_watts(struct rrto_energy_sensor *sensor, uint64_t duration_ns, double *ret_watts,
+                                        char *why, size_t n_why);
+
 #endif

@@ -334,6 +334,22 @@ static void a_sampler_covers_what_ends_at_its_stop(void **state)
     rrto_energy_close(sensor);
 }
 
+static void idle_is_a_mean(void **state)
+{
+    (void)state;
+    double watts = 77;
+    ina3221_channel("hwmon0", 1, "VDD_IN", "5000", "840");
+    struct rrto_energy_sensor *sensor = opened(RRTO_ENERGY_INA3221);
+    assert_int_equal(rrto_energy_mean_watts(sensor, second_ns / 50, &watts, why, sizeof why), RRTO_OK);
+    assert_true(fabs(watts - 4.2) < 1e-9);
+    rrto_energy_close(sensor);
+    rapl_zone("intel-rapl:0", "package-0", "7", "1000");
+    sensor = opened(RRTO_ENERGY_RAPL);
+    assert_int_equal(rrto_energy_mean_watts(sensor, second_ns / 50, &watts, why, sizeof why), RRTO_UNSUPPORTED);
+    assert_string_equal(why, "RAPL, package-0 does not move");
+    rrto_energy_close(sensor);
+}
+
 #define ON_A_TREE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -348,6 +364,7 @@ int main(void)
         ON_A_TREE(rapl_without_permission_says_the_reason_and_the_fix),
         ON_A_TREE(a_battery_tells_while_it_discharges),
         ON_A_TREE(nvml_counts),
+        ON_A_TREE(idle_is_a_mean),
         ON_A_TREE(a_sampler_covers_what_ends_at_its_stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
