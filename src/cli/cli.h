@@ -23,6 +23,7 @@ int rrto_cli_dump(int argc, char **argv);
 int rrto_cli_doctor(int argc, char **argv);
 int rrto_cli_search(int argc, char **argv);
 int rrto_cli_stats(int argc, char **argv);
+int rrto_cli_calibrate(int argc, char **argv);
 
 /* One sentence on stderr, "rrto: ..."; returns status, so that a caller can return it. */
 int rrto_cli_say(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -17,6 +17,7 @@ static const struct {
     {"run", "run a program whose CUDA calls execute on a server", rrto_cli_run},
     {"preload", "print the value of LD_PRELOAD, for programs that something else starts", rrto_cli_preload},
     {"link", "pass connections on through an emulated link", rrto_cli_link},
+    {"calibrate", "make a device profile from this machine's energy sensor", rrto_cli_calibrate},
     {"doctor", "say what a program would load, and whether the server answers", rrto_cli_doctor},
     {"stats", "print a report of rrto run in a readable form", rrto_cli_stats},
     {"dump", "print a trace of the op stream", rrto_cli_dump},
@@ -61,7 +62,7 @@ static void help(void)
         "Runs unmodified CUDA programs on machines without a GPU: their calls execute on an rrtod elsewhere, and what\n"
         "repeats from inference to inference is sent only once.\n\nCommands:");
     for (size_t i = 0; i < N_COMMANDS; i++)
-        printf("  %-9s %s\n", commands[i].name, commands[i].summary);
+        printf("  %-10s %s\n", commands[i].name, commands[i].summary);
     puts("\n  --help, --version\n\n"
          "rrto COMMAND --help tells more. Variables of the environment: docs/environment.md.");
 }
