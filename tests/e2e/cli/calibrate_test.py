@@ -54,7 +54,7 @@ class Calibrate(unittest.TestCase):
             self.assertIn("INA3221, rail VDD_IN; 3 windows of 0.1 s, standard error 0.000 W", source)
 
     def test_states_are_told_apart_and_the_rest_comes_from_the_base(self):
-        change = subprocess.Popen([RRTO, "calibrate", "--sys", self.folder + "/sys", *QUICK, "--base", "laptop"], stderr=subprocess.PIPE,
+        change = subprocess.Popen([RRTO, "calibrate", "--sys", self.folder + "/sys", *QUICK, "--window", "0.4", "--base", "laptop"], stderr=subprocess.PIPE,
                                   stdout=subprocess.PIPE, text=True)
         for line in change.stderr:  # the state that begins
             self.put("curr1_input", "3000" if line.endswith("dispatch\n") else "1000")
