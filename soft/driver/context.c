@@ -211,5 +211,8 @@ SOFT_EXPORT CUresult cuCtxSetCacheConfig(CUfunc_cache config)
 SOFT_EXPORT CUresult cuCtxSynchronize(void)
 {
     CUresult result = soft_ready();
-    return result ? result : soft_settle_all();
+    if (!result)
+        result = soft_settle_all();
+    soft_print_flush();
+    return result;
 }

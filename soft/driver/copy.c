@@ -66,7 +66,10 @@ static CUresult copy_rows(const struct rows *rows, CUstream stream, bool synchro
 static CUresult copy(uint64_t to, uint64_t from, size_t n, CUstream stream, bool synchronous)
 {
     struct rows rows = {.to = to, .from = from, .n = n, .height = 1};
-    return copy_rows(&rows, stream, synchronous);
+    CUresult result = copy_rows(&rows, stream, synchronous);
+    if (synchronous)
+        soft_print_flush();
+    return result;
 }
 
 #define HOST(pointer) ((uint64_t)(uintptr_t)(pointer))

@@ -73,6 +73,10 @@ struct soft_flip *soft_flip_begin(const struct rrto_kernel_image *image, const u
 void soft_flip_end(struct soft_flip *flip, const struct rrto_kernel_image *image);
 /* Whether this launch is to fail at its call. */
 bool soft_refuses(const struct rrto_kernel_image *image);
+/* What a kernel prints (fd 1), or says of an assertion (fd 2), and the moment at which it comes out (print.c). Any
+ * thread. */
+void soft_print(int fd, const char *text, size_t n);
+void soft_print_flush(void);
 /* One line on stderr, at most 1,000 bytes. */
 void soft_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -183,12 +183,15 @@ static CUresult launch_run(void *arg)
     struct launch *launch = arg;
     const struct kernel_launch *shape = &launch->shape;
     launch->shape.params = launch->params;
+    launch->shape.print = soft_print;
     struct soft_flip *flip = soft_flip_begin(shape->image, launch->params);
     uint64_t start = soft_now_ns();
     CUresult result = CUDA_SUCCESS;
     int status = launch->body ? rrto_kernel_body_run(launch->body, shape) : CUDA_ERROR_NOT_SUPPORTED;
     if (status == RRTO_KERNEL_FAULTED) {
         soft_device_fail(CUDA_ERROR_ILLEGAL_ADDRESS); /* the launch itself went well */
+    } else if (status == RRTO_KERNEL_ASSERTED) {
+        soft_device_fail(CUDA_ERROR_ASSERT);
     } else if (status) {
         soft_complain("soft GPU: kernel %s has no body for these arguments", shape->image->name);
         result = CUDA_ERROR_NOT_SUPPORTED;
@@ -246,6 +249,7 @@ static CUresult launch(CUfunction function, const struct kernel_launch *shape, C
     const struct rrto_kernel_image *image = function->image;
     if (soft_refuses(image))
         return CUDA_ERROR_OUT_OF_MEMORY;
+    soft_print_flush(); /* of what has run before */
     size_t n_bytes = sizeof(struct launch) + image->param_bytes;
     uint8_t small[4096] __attribute__((aligned(16)));
     struct launch *filled = n_bytes > sizeof small ? malloc(n_bytes) : (void *)small;

@@ -67,6 +67,7 @@ SOFT_EXPORT CUresult cuModuleLoadData(CUmodule *module, const void *image)
         return CUDA_ERROR_INVALID_VALUE;
     const void *start;
     size_t n = rrto_image_bytes(image, &start);
+    soft_print_flush();
     return n ? module_load(module, start, n) : CUDA_ERROR_INVALID_IMAGE;
 }
 
@@ -103,6 +104,7 @@ SOFT_EXPORT CUresult cuModuleUnload(CUmodule module)
     if (!module_ok(module))
         return CUDA_ERROR_INVALID_HANDLE;
     (void)soft_settle_all(); /* its kernels may be on their way */
+    soft_print_flush();
     for (CUfunction function = module->functions, next; function; function = next) {
         next = function->next;
         rrto_kernel_body_destroy(function->body);

@@ -20,6 +20,7 @@
     X(CUDA_ERROR_NOT_FOUND, "named symbol not found")                                                                  \
     X(CUDA_ERROR_NOT_READY, "device not ready")                                                                        \
     X(CUDA_ERROR_ILLEGAL_ADDRESS, "an illegal memory access was encountered")                                          \
+    X(CUDA_ERROR_ASSERT, "device-side assert triggered")                                                               \
     X(CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES, "too many resources requested for launch")                                   \
     X(CUDA_ERROR_COOPERATIVE_LAUNCH_TOO_LARGE, "too many blocks in cooperative launch")                                \
     X(CUDA_ERROR_LAUNCH_FAILED, "unspecified launch failure")                                                          \

@@ -72,7 +72,10 @@ static CUresult stream_result(CUstream stream)
 SOFT_EXPORT CUresult cuStreamSynchronize(CUstream stream)
 {
     CUresult result = stream_result(stream);
-    return result ? result : soft_settle(stream);
+    if (!result)
+        result = soft_settle(stream);
+    soft_print_flush();
+    return result;
 }
 
 SOFT_EXPORT CUresult cuStreamQuery(CUstream stream)
@@ -194,7 +197,9 @@ SOFT_EXPORT CUresult cuEventRecordWithFlags(CUevent event, CUstream stream, unsi
 
 SOFT_EXPORT CUresult cuEventSynchronize(CUevent event)
 {
-    return event_ok(event) ? soft_event_wait(event) : CUDA_ERROR_INVALID_HANDLE;
+    CUresult result = event_ok(event) ? soft_event_wait(event) : CUDA_ERROR_INVALID_HANDLE;
+    soft_print_flush();
+    return result;
 }
 
 SOFT_EXPORT CUresult cuEventQuery(CUevent event)

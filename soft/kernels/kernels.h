@@ -10,8 +10,9 @@
 struct kernel_launch {
     uint32_t grid[3], block[3];
     uint32_t shared_bytes;
-    const struct rrto_kernel_image *image; /* the parameter layout */
-    const uint8_t *params;                 /* image->param_bytes of them, at least 8-aligned */
+    const struct rrto_kernel_image *image;             /* the parameter layout */
+    const uint8_t *params;                             /* image->param_bytes of them, at least 8-aligned */
+    void (*print)(int fd, const char *text, size_t n); /* where kernels that print do so */
 };
 
 struct kernel_body; /* a name that was resolved to a row of the tables: types, functor, loop */
@@ -20,10 +21,10 @@ struct kernel_body; /* a name that was resolved to a row of the tables: types, f
  * rrto_kernel_body_destroy. Any thread. */
 struct kernel_body *rrto_kernel_body_find(const struct rrto_kernel_image *image);
 struct kernel_body *rrto_kernel_body_destroy(struct kernel_body *body); /* accepts NULL, returns NULL */
-enum { RRTO_KERNEL_FAULTED = 1 };
+enum { RRTO_KERNEL_FAULTED = 1, RRTO_KERNEL_ASSERTED = 2 };
 /* Runs it on the calling thread; returns when it has run. 0, or -1 when the launch asks for something that the body
- * cannot do, or RRTO_KERNEL_FAULTED when a GPU would have found an address without memory. The result depends on the
- * arguments and the memory only. */
+ * cannot do, or RRTO_KERNEL_FAULTED when a GPU would have found an address without memory, or RRTO_KERNEL_ASSERTED when
+ * an assertion failed. The result depends on the arguments and the memory only. */
 int rrto_kernel_body_run(const struct kernel_body *body, const struct kernel_launch *launch);
 
 #endif
