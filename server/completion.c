@@ -156,6 +156,18 @@ static bool is_complete(struct rrto_completion *completion, const struct rrto_co
     return entry->not_before_ns == 0 || *ret_error || now_ns() >= entry->not_before_ns;
 }
 
+/* What kernels printed and assertions said is written out by CUDA at certain calls only, of which cuEventSynchronize is
+ * one and cuEventQuery is not (CUDA C++ Programming Guide, "Formatted Output", "Limitations": flushed at launches,
+ * at the synchronise of a device, stream or event, at copies that block, when modules are loaded or unloaded, and when
+ * the context is destroyed). The buffer is the context's, so one event of an entry whose events have all completed does
+ * for all of them, and the call does not block. */
+static void hear(struct rrto_completion *completion, struct rrto_completion_entry *entry)
+{
+    if (entry->n_events && !entry->heard && (entry->replies || entry->is_error))
+        (void)completion->driver->cuEventSynchronize(entry->events[entry->n_events - 1]);
+    entry->heard = true;
+}
+
 /* The chunks of one entry: payload, reply or error. */
 static void send_entry(struct rrto_completion *completion, struct rrto_completion_entry *entry)
 {
@@ -173,6 +185,7 @@ static void send_entry(struct rrto_completion *completion, struct rrto_completio
         parts[1] = (struct iovec){(void *)(uintptr_t)entry->data, entry->n_data};
     }
     if (entry->replies || entry->is_error) {
+        rrto_text_send(completion->text);
         size_t n_head = entry->is_error ? RRTO_ERROR_HEAD_BYTES : RRTO_REPLY_HEAD_BYTES;
         struct rrto_chunk chunk = {.n_bytes = (uint32_t)(n_head + entry->n_fields),
                                    .type = entry->is_error ? RRTO_CHUNK_ERROR : RRTO_CHUNK_REPLY};
@@ -238,6 +251,7 @@ static bool send_if_complete(struct rrto_completion *completion, struct rrto_com
     int32_t error;
     if (!is_complete(completion, entry, &error))
         return false;
+    hear(completion, entry);
     if (error)
         note_device_error(completion, entry, error);
     send_entry(completion, entry);
@@ -284,6 +298,7 @@ static void settle_locked(struct rrto_completion *completion)
             if (!older->sent && older->n_data)
                 (void)send_if_complete(completion, older);
         }
+        hear(completion, entry);
         if (error)
             note_device_error(completion, entry, error);
         send_entry(completion, entry);
@@ -305,6 +320,9 @@ static void settle_locked(struct rrto_completion *completion)
 
 void rrto_completion_fail(struct rrto_completion *completion, uint64_t position, int32_t error)
 {
+    /* What the failure says of itself; see hear. Nothing runs on a device that has failed: the call does not block. */
+    if (completion->driver->cuCtxSynchronize)
+        (void)completion->driver->cuCtxSynchronize();
     pthread_mutex_lock(&completion->lock);
     settle_locked(completion); /* what is complete goes first */
     fail_locked(completion, position, error);
@@ -361,6 +379,7 @@ static void *wait_for_events(void *arg)
         }
         pthread_mutex_lock(&completion->lock);
         entry->waited = false;
+        entry->heard = true;
         settle_locked(completion);
     }
     return NULL;

@@ -9,6 +9,7 @@
 #include "driver.h"
 #include "outbox.h"
 #include "staging.h"
+#include "text.h"
 #include "wire/frame.h"
 
 #include <pthread.h>
@@ -34,6 +35,7 @@ struct rrto_completion_entry {
     uint64_t not_before_ns;
     const void *stream; /* one waiter per stream */
     bool waited, sent;
+    bool heard; /* a synchronise has returned since the events completed */
     /* what is sent then */
     struct rrto_staging_block *block; /* payload: n bytes at data, in the middle of the op's payload */
     const uint8_t *data;
@@ -48,6 +50,7 @@ struct rrto_completion {
     const struct rrto_driver *driver;
     void *context;
     struct rrto_outbox *outbox;
+    struct rrto_text *text; /* goes ahead of replies; may be NULL */
     pthread_mutex_t lock;
     pthread_cond_t added;
     struct rrto_completion_entry *first, **last;

@@ -85,6 +85,7 @@ struct rrto_cu_launch_config {
     X(cuDeviceGetAttribute, 1, (int *, int, int))                                                                      \
     X(cuDevicePrimaryCtxRetain, 1, (void **, int))                                                                     \
     X(cuCtxSetCurrent, 1, (void *))                                                                                    \
+    X(cuCtxSynchronize, 0, (void))                                                                                     \
     X(cuMemGetInfo_v2, 1, (size_t *, size_t *))                                                                        \
     X(cuMemAddressReserve, 1, (uint64_t *, size_t, size_t, uint64_t, unsigned long long))                              \
     X(cuMemAddressFree, 1, (uint64_t, size_t))                                                                         \

@@ -120,9 +120,14 @@ void rrto_outbox_send(struct rrto_outbox *outbox, const struct iovec parts[3], v
         release(arg);
 }
 
+bool rrto_outbox_has_room(const struct rrto_outbox *outbox)
+{
+    return __atomic_load_n(&outbox->n_queued, __ATOMIC_RELAXED) <= outbox->max_queued;
+}
+
 void rrto_outbox_wait_room(struct rrto_outbox *outbox)
 {
-    if (__atomic_load_n(&outbox->n_queued, __ATOMIC_RELAXED) <= outbox->max_queued)
+    if (rrto_outbox_has_room(outbox))
         return;
     pthread_mutex_lock(&outbox->lock);
     while (outbox->n_queued > outbox->max_queued && !outbox->failed)

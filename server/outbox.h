@@ -30,6 +30,7 @@ int rrto_outbox_start(struct rrto_outbox *outbox, struct rrto_conn *conn, uint64
  * copied; part 1 is lent until release(arg) is called, once, from this or another thread (release NULL: part 1 is
  * copied as well). */
 void rrto_outbox_send(struct rrto_outbox *outbox, const struct iovec parts[3], void (*release)(void *arg), void *arg);
+bool rrto_outbox_has_room(const struct rrto_outbox *outbox);
 /* Blocks while more than max_queued bytes wait: called where that may hold up the client, before reading more from it.
  */
 void rrto_outbox_wait_room(struct rrto_outbox *outbox);

@@ -12,6 +12,7 @@
 #include "outbox.h"
 #include "replay/record.h"
 #include "staging.h"
+#include "text.h"
 #include "wire/control.h"
 #include "wire/reader.h"
 #include "worker.h"
@@ -49,7 +50,7 @@ struct rrto_worker {
     int device;
     void *context;
     bool plain;
-    uint32_t hello_flags;
+    uint32_t hello_flags, hello_minor; /* hello_minor: of the protocol that the client speaks */
     uint64_t log_bytes;
     uint32_t slot_kinds;
 
@@ -57,6 +58,7 @@ struct rrto_worker {
     struct rrto_reader reader;
     struct rrto_record_decoder *decoder;
     struct rrto_outbox outbox;
+    struct rrto_text text;
     struct rrto_completion completion;
     struct rrto_staging staging;
     struct rrto_backing backing;

@@ -41,6 +41,8 @@ static int parse(struct rrto_worker *worker, int argc, char **argv)
         snprintf(name, sizeof name, "%.*s", (int)(equals - argv[i]), argv[i]);
         if (strcmp(name, "hello-flags") == 0) {
             worker->hello_flags = (uint32_t)strtoul(equals + 1, NULL, 10);
+        } else if (strcmp(name, "hello-minor") == 0) {
+            worker->hello_minor = (uint32_t)strtoul(equals + 1, NULL, 10);
         } else if (strcmp(name, "session") == 0) {
             static char log_name[40];
             snprintf(log_name, sizeof log_name, "rrto-worker %.20s", equals + 1);
@@ -101,6 +103,10 @@ int main(int argc, char **argv)
         fprintf(stderr, "rrto-worker: rrtod starts this program; see rrtod --help\n");
         return 2;
     }
+    if (rrto_text_open(&worker.text) != RRTO_OK) {
+        rrto_error("no pipes or threads are left for what kernels print");
+        return 1;
+    }
     set_log_level(worker.options.log);
     drop_powers();
     pthread_t thread;
@@ -113,8 +119,10 @@ int main(int argc, char **argv)
     keep_alive(RRTO_WORKER_CONN_FD);
     rrto_objects_init(&worker.objects);
     int status = rrto_worker_greet(&worker);
-    if (status != RRTO_OK)
+    if (status != RRTO_OK) {
+        rrto_text_close(&worker.text);
         _exit(status == RRTO_CLOSED || status == RRTO_TRUNCATED ? 0 : 1);
+    }
     if (worker.options.sandbox)
         rrto_sandbox_enter();
     rrto_reader_init(&worker.reader, &worker.conn);
@@ -124,7 +132,10 @@ int main(int argc, char **argv)
         rrto_error("out of memory or threads");
         return 1;
     }
+    worker.completion.text = &worker.text;
+    rrto_text_attach(&worker.text, &worker.outbox, worker.hello_minor >= RRTO_WIRE_MINOR_TEXT);
     status = rrto_worker_run(&worker);
+    rrto_text_close(&worker.text);
     /* The driver's own clean-up may wait for kernels; the system frees everything. */
     _exit(status);
 }

@@ -111,6 +111,8 @@ static char **worker_arguments(const char *worker_path, const struct rrto_option
     char *line = NULL;
     if (asprintf(&line, "hello-flags=%u", hello->flags) > 0)
         out[n++] = line;
+    if (asprintf(&line, "hello-minor=%u", hello->minor) > 0)
+        out[n++] = line;
     if (asprintf(&line, "session=%llu", (unsigned long long)number) > 0)
         out[n++] = line;
     return out;

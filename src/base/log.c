@@ -18,7 +18,8 @@ enum { LINE_MAX_BYTES = 1000 };
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
 static atomic_int current_level = -1; /* -1: RRTO_LOG has not been read yet */
 static _Atomic(const char *) log_name = "rrto";
-static char log_path[1024]; /* empty: stderr */
+static atomic_int log_fd = STDERR_FILENO;
+static char log_path[1024]; /* empty: log_fd */
 
 /* RRTO_LOG=level[,file=PATH]. Unknown words are ignored: a log setting must not stop anything. Two threads that come
  * here at the same time do the same work with the same result. */
@@ -59,6 +60,11 @@ void rrto_log_set_level(enum rrto_log_level level)
     atomic_store_explicit(&current_level, (int)level, memory_order_release);
 }
 
+void rrto_log_set_fd(int fd)
+{
+    atomic_store(&log_fd, fd);
+}
+
 void rrto_log_set_name(const char *name)
 {
     atomic_store(&log_name, name);
@@ -68,7 +74,7 @@ void rrto_log_set_name(const char *name)
 static void write_line(const char *line, size_t n)
 {
     int fd = log_path[0] ? open(log_path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600) : -1;
-    int to = fd >= 0 ? fd : STDERR_FILENO;
+    int to = fd >= 0 ? fd : atomic_load(&log_fd);
     while (n > 0) {
         ssize_t written = write(to, line, n);
         if (written < 0 && errno == EINTR)

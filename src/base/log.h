@@ -13,6 +13,8 @@ enum rrto_log_level { RRTO_LOG_ERROR, RRTO_LOG_WARN, RRTO_LOG_INFO, RRTO_LOG_DEB
 void rrto_log(enum rrto_log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 bool rrto_log_enabled(enum rrto_log_level level);
 void rrto_log_set_level(enum rrto_log_level level);
+/* Where lines go instead of stderr. */
+void rrto_log_set_fd(int fd);
 /* Who speaks: "rrto" (default), "rrtod", "rrto-worker". The string is kept by reference. */
 void rrto_log_set_name(const char *name);
 

@@ -65,6 +65,8 @@ void rrto_call_end(struct rrto_call_frame *frame)
     if (frame->outermost && rrto_process.mode->exchange_per_call && thread->caller.round_trips == frame->round_trips &&
         frame->call < RRTO_CALL_N && !rrto_call_infos[frame->call].nocount)
         exchange(thread, frame->call);
+    if (__builtin_expect(rrto_text_waits(&rrto_process.session.receiver.text) && frame->outermost, 0))
+        rrto_text_deliver(&rrto_process.session.receiver.text);
     if (frame->start_ns)
         rrto_hist_add(&rrto_process.counters->call_ns, now_ns() - frame->start_ns);
     if (thread->depth > 0)

@@ -24,6 +24,7 @@ int rrto_receiver_init(struct rrto_receiver *receiver, struct rrto_conn *conn, s
     rrto_map_init(&receiver->completed);
     for (unsigned i = 0; i < RRTO_RECEIVER_N_WATCHES; i++)
         receiver->watches[i].done = true;
+    rrto_text_init(&receiver->text);
     receiver->counters = counters;
     receiver->error.library = "";
     return RRTO_OK;
@@ -34,6 +35,7 @@ void rrto_receiver_fini(struct rrto_receiver *receiver)
     rrto_map_fini(&receiver->downs);
     rrto_map_fini(&receiver->completed);
     free(receiver->down_rows);
+    rrto_text_fini(&receiver->text);
     pthread_cond_destroy(&receiver->changed);
     pthread_mutex_destroy(&receiver->lock);
 }
@@ -333,6 +335,8 @@ static int receive_one(struct rrto_receiver *receiver, int timeout_ms)
         return receive_data(receiver, &chunk);
     case RRTO_CHUNK_ERROR:
         return receive_error(receiver, &chunk);
+    case RRTO_CHUNK_TEXT:
+        return rrto_text_receive(&receiver->text, &receiver->reader, &chunk);
     case RRTO_CHUNK_CONTROL:
         return rrto_reader_skip(&receiver->reader);
     default:
@@ -373,6 +377,18 @@ static int lead_locked(struct rrto_receiver *receiver, int timeout_ms)
     return status;
 }
 
+/* Much text is written before more is received, by a thread that waits anyway. Others may receive meanwhile. Called and
+ * returns with the lock. */
+static void deliver_locked(struct rrto_receiver *receiver)
+{
+    if (!rrto_text_is_much(&receiver->text))
+        return;
+    pthread_cond_broadcast(&receiver->changed); /* the leadership is free */
+    pthread_mutex_unlock(&receiver->lock);
+    rrto_text_deliver(&receiver->text);
+    pthread_mutex_lock(&receiver->lock);
+}
+
 int rrto_receiver_wait(struct rrto_receiver *receiver, struct rrto_waiter *waiter)
 {
     pthread_mutex_lock(&receiver->lock);
@@ -381,8 +397,8 @@ int rrto_receiver_wait(struct rrto_receiver *receiver, struct rrto_waiter *waite
             pthread_cond_wait(&receiver->changed, &receiver->lock);
         else if (receiver->error.status != RRTO_OK)
             break;
-        else
-            (void)lead_locked(receiver, -1);
+        else if (lead_locked(receiver, -1) == RRTO_OK)
+            deliver_locked(receiver);
     }
     if (!waiter->done) {
         unlink_locked(receiver, waiter);

@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/map.h"
+#include "replay/text.h"
 #include "report/counters.h"
 #include "wire/reader.h"
 
@@ -74,6 +75,7 @@ struct rrto_receiver {
     unsigned done_at;
     uint32_t values[RRTO_RECEIVER_LANES]; /* digests of the small results that a lane has had lately; 0: none. Atomic */
     uint32_t starved_us;                  /* from the last reply; relaxed atomic */
+    struct rrto_text_queue text;
     struct rrto_receiver_error error;
     struct rrto_counters *counters;
 };
@@ -97,7 +99,8 @@ void rrto_receiver_forget(struct rrto_receiver *receiver, struct rrto_waiter *wa
  */
 bool rrto_receiver_watch(struct rrto_receiver *receiver, uint64_t position, uint32_t stream, enum rrto_covers covers,
                          bool *ret_known);
-/* Blocks until the waiter is done or the session is lost; RRTO_OK or RRTO_LOST. */
+/* Blocks until the waiter is done or the session is lost; RRTO_OK or RRTO_LOST. Of what kernels print meanwhile, much
+ * is written at once (text.h). */
 int rrto_receiver_wait(struct rrto_receiver *receiver, struct rrto_waiter *waiter);
 /* Handles what has arrived, if nobody else is doing so. Blocks only for the rest of a chunk that has begun. */
 void rrto_receiver_pump(struct rrto_receiver *receiver);

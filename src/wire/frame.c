@@ -98,12 +98,13 @@ int rrto_chunk_decode(const uint8_t in[RRTO_CHUNK_HEADER_BYTES], struct rrto_chu
     static const uint8_t head_bytes[] = {[RRTO_CHUNK_REPLY] = RRTO_REPLY_HEAD_BYTES,
                                          [RRTO_CHUNK_DATA] = RRTO_DATA_HEAD_BYTES,
                                          [RRTO_CHUNK_ERROR] = RRTO_ERROR_HEAD_BYTES,
-                                         [RRTO_CHUNK_SUBSCRIBE] = RRTO_SUBSCRIBE_BYTES};
+                                         [RRTO_CHUNK_SUBSCRIBE] = RRTO_SUBSCRIBE_BYTES,
+                                         [RRTO_CHUNK_TEXT] = RRTO_TEXT_HEAD_BYTES};
     struct rrto_chunk chunk;
     memcpy(&chunk.n_bytes, in, 4);
     chunk.type = in[4];
     chunk.flags = in[5];
-    if (chunk.type < RRTO_CHUNK_CONTROL || chunk.type > RRTO_CHUNK_SUBSCRIBE || in[6] || in[7])
+    if (chunk.type < RRTO_CHUNK_CONTROL || chunk.type > RRTO_CHUNK_TEXT || in[6] || in[7])
         return RRTO_PROTOCOL;
     if (chunk.flags & ~(chunk.type == RRTO_CHUNK_OPS ? RRTO_CHUNK_END : 0))
         return RRTO_PROTOCOL;
@@ -197,4 +198,20 @@ uint64_t rrto_subscribe_decode(const uint8_t in[RRTO_SUBSCRIBE_BYTES])
     uint64_t position;
     memcpy(&position, in, 8);
     return position;
+}
+
+void rrto_text_head_encode(uint8_t out[RRTO_TEXT_HEAD_BYTES], const struct rrto_text_head *head)
+{
+    memset(out, 0, RRTO_TEXT_HEAD_BYTES);
+    out[0] = head->fd;
+    memcpy(out + 8, &head->n_lost, 8);
+}
+
+int rrto_text_head_decode(const uint8_t in[RRTO_TEXT_HEAD_BYTES], struct rrto_text_head *ret_head)
+{
+    if (in[0] < 1 || in[0] > 2 || !all_zero(in + 1, 7))
+        return RRTO_PROTOCOL;
+    ret_head->fd = in[0];
+    memcpy(&ret_head->n_lost, in + 8, 8);
+    return RRTO_OK;
 }

@@ -11,7 +11,8 @@
 
 enum {
     RRTO_WIRE_MAJOR = 2, /* must be equal on both sides */
-    RRTO_WIRE_MINOR = 0, /* the smaller of both is spoken */
+    RRTO_WIRE_MINOR = 1, /* the smaller of both is spoken */
+    RRTO_WIRE_MINOR_TEXT = 1,
     RRTO_HELLO_BYTES = 64,
     RRTO_CHUNK_HEADER_BYTES = 8,
     RRTO_CHUNK_MAX_BYTES = 4 << 20,
@@ -19,6 +20,7 @@ enum {
     RRTO_DATA_HEAD_BYTES = 16,
     RRTO_ERROR_HEAD_BYTES = 16,
     RRTO_SUBSCRIBE_BYTES = 8,
+    RRTO_TEXT_HEAD_BYTES = 16,
 };
 
 enum rrto_hello_flags {
@@ -50,6 +52,7 @@ enum rrto_chunk_type {
     RRTO_CHUNK_DATA = 4,
     RRTO_CHUNK_ERROR = 5,
     RRTO_CHUNK_SUBSCRIBE = 6,
+    RRTO_CHUNK_TEXT = 7,
 };
 enum rrto_chunk_flags { RRTO_CHUNK_END = 1 << 0 };
 
@@ -105,5 +108,13 @@ int rrto_error_head_decode(const uint8_t in[RRTO_ERROR_HEAD_BYTES], struct rrto_
 
 void rrto_subscribe_encode(uint8_t out[RRTO_SUBSCRIBE_BYTES], uint64_t position);
 uint64_t rrto_subscribe_decode(const uint8_t in[RRTO_SUBSCRIBE_BYTES]);
+
+/* TEXT: this head, then the bytes. */
+struct rrto_text_head {
+    uint8_t fd;      /* 1: standard output, 2: standard error */
+    uint64_t n_lost; /* bytes of the same descriptor that are lost, before these or right behind them */
+};
+void rrto_text_head_encode(uint8_t out[RRTO_TEXT_HEAD_BYTES], const struct rrto_text_head *head);
+int rrto_text_head_decode(const uint8_t in[RRTO_TEXT_HEAD_BYTES], struct rrto_text_head *ret_head);
 
 #endif

@@ -39,6 +39,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     if ((status == RRTO_OK) != waiter.done || (status != RRTO_OK && !rrto_receiver_lost(&receiver)))
         abort();
     rrto_receiver_pump(&receiver);
+    for (unsigned i = 0; i < 2; i++)
+        if (receiver.text.streams[i].bytes.size > n ||
+            (receiver.text.streams[i].bytes.size && !rrto_text_waits(&receiver.text)))
+            abort();
     rrto_buf_fini(&reply);
     rrto_receiver_fini(&receiver);
     rrto_conn_close(&conn);

@@ -20,6 +20,7 @@ static void fixed(const uint8_t *data, size_t n)
     struct rrto_chunk chunk;
     struct rrto_reply_head reply;
     struct rrto_error_head error;
+    struct rrto_text_head text;
     struct rrto_hello hello;
     struct rrto_hello_answer answer;
     memcpy(in, data, n < sizeof in ? n : sizeof in);
@@ -36,6 +37,11 @@ static void fixed(const uint8_t *data, size_t n)
     if (rrto_error_head_decode(in, &error) == RRTO_OK) {
         rrto_error_head_encode(out, &error);
         if (memcmp(in, out, RRTO_ERROR_HEAD_BYTES) != 0)
+            __builtin_trap();
+    }
+    if (rrto_text_head_decode(in, &text) == RRTO_OK) {
+        rrto_text_head_encode(out, &text);
+        if (memcmp(in, out, RRTO_TEXT_HEAD_BYTES) != 0)
             __builtin_trap();
     }
     if (rrto_hello_decode(in, &hello) == RRTO_OK && strlen(hello.build) > 16)

@@ -88,7 +88,9 @@ def check_mode_names(tree):
 PRELOAD = ("src/cuda/", "src/replay/", "interpose/", "src/api/custom/", "src/seq/", "src/report/", "src/base/", "src/codec/",
            "src/wire/", "src/compress/", "src/fatbin/")
 ENDS = re.compile(r"(?<![\w.>])(exit|_exit|_Exit|quick_exit|abort|assert|raise)\s*\(")
-STDIO = re.compile(r"(?<![\w.>])(printf|fprintf|vprintf|vfprintf|puts|fputs|putchar|perror|fopen|fwrite|fread|fflush|popen|system)\s*\(")
+STDIO = re.compile(r"(?<![\w.>])(printf|fprintf|vprintf|vfprintf|puts|fputs|putchar|perror|fopen|fwrite|fwrite_unlocked|fread|fflush|flockfile|popen|system)\s*\(")
+# What kernels print goes through the application's stdio, as natively: else it would not stand where the program printed around it.
+WITH_STDIO = ("src/replay/text.c",)
 ALLOCATES = re.compile(r"(?<![\w.>])(malloc|calloc|realloc|free|strdup|asprintf)\s*\(")
 WITHOUT_MALLOC = ("src/base/log.c", "src/base/format.c", "src/report/json.c", "src/report/report.c", "interpose/dlopen.c")
 
@@ -101,7 +103,7 @@ def check_preload_room(tree):
         code = without_comments(text, strings=False)
         code = re.sub(r"#\s*pragma[^\n]*", lambda match: " " * len(match.group()), code)
         for pattern, message in ((ENDS, "ends the user's program"), (STDIO, "is stdio")):
-            for line, match in lines_matching(code, pattern):
+            for line, match in [] if pattern is STDIO and path in WITH_STDIO else lines_matching(code, pattern):
                 result.violation(path, line, f"{match.group(1)}() {message}: not in the preload room")
         if path in WITHOUT_MALLOC:
             for line, match in lines_matching(code, ALLOCATES):

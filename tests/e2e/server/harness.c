@@ -171,12 +171,9 @@ void client_connect(struct client *client, const struct server *server)
     rrto_reader_init(&client->reader, &client->conn);
 }
 
-void client_open(struct client *client, const struct server *server, uint64_t memory)
+static void open_session(struct client *client, uint64_t memory)
 {
     char why[600] = "";
-    memset(client, 0, sizeof *client);
-    if (rrto_wire_connect(server->address, TIMEOUT_MS, 0, &client->conn, why, sizeof why) != RRTO_OK)
-        fail_msg("%s", why);
     struct rrto_control_hello hello = {.log_bytes = LOG_BYTES, .slot_kinds = RRTO_SLOTS_ALL, .memory_wanted = memory};
     hello.candidates[hello.n_candidates++] = (struct rrto_control_range){ARENA_BASE, ARENA_BYTES};
     hello.candidates[hello.n_candidates++] = (struct rrto_control_range){ARENA_BASE_2, ARENA_BYTES};
@@ -185,6 +182,29 @@ void client_open(struct client *client, const struct server *server, uint64_t me
     rrto_reader_init(&client->reader, &client->conn);
     rrto_buf_init(&client->op, RRTO_OP_MAX_BYTES);
     assert_int_equal(rrto_record_encoder_init(&client->encoder, LOG_BYTES, RRTO_SLOTS_ALL), RRTO_OK);
+}
+
+void client_open(struct client *client, const struct server *server, uint64_t memory)
+{
+    char why[600] = "";
+    memset(client, 0, sizeof *client);
+    if (rrto_wire_connect(server->address, TIMEOUT_MS, 0, &client->conn, why, sizeof why) != RRTO_OK)
+        fail_msg("%s", why);
+    open_session(client, memory);
+}
+
+void client_open_as(struct client *client, const struct server *server, uint64_t memory, uint16_t minor)
+{
+    uint8_t bytes[RRTO_HELLO_BYTES];
+    struct rrto_hello hello = {.major = RRTO_WIRE_MAJOR, .minor = minor, .pid = 1};
+    struct rrto_hello_answer answer;
+    client_connect(client, server);
+    rrto_hello_encode(bytes, &hello);
+    assert_int_equal(rrto_conn_write(&client->conn, bytes, sizeof bytes, TIMEOUT_MS), RRTO_OK);
+    assert_int_equal(rrto_conn_read_all(&client->conn, bytes, sizeof bytes, TIMEOUT_MS), RRTO_OK);
+    assert_int_equal(rrto_hello_answer_decode(bytes, &answer), RRTO_OK);
+    assert_int_equal(answer.status, 0);
+    open_session(client, memory);
 }
 
 void client_close(struct client *client)
@@ -245,6 +265,11 @@ const struct answer *client_next(struct client *client)
         answer.position = head.position;
         answer.offset = head.offset;
         n_head = RRTO_DATA_HEAD_BYTES;
+    } else if (chunk.type == RRTO_CHUNK_TEXT) {
+        struct rrto_text_head head;
+        assert_int_equal(rrto_text_head_decode(answer.data, &head), RRTO_OK);
+        answer.status = head.fd;
+        n_head = RRTO_TEXT_HEAD_BYTES;
     } else {
         struct rrto_error_head head;
         assert_int_equal(chunk.type, RRTO_CHUNK_ERROR);

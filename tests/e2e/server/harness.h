@@ -55,6 +55,8 @@ struct client {
 void client_connect(struct client *client, const struct server *server);
 /* Hello and Hello message; asserts success. memory: 0 = what is granted. */
 void client_open(struct client *client, const struct server *server, uint64_t memory);
+/* The same, of a client that speaks an older minor version of the protocol. */
+void client_open_as(struct client *client, const struct server *server, uint64_t memory, uint16_t minor);
 void client_close(struct client *client);
 
 /* Appends the op packed in client->op to the record stream and sends it (one frame). payload: of an `up` op, else NULL.
@@ -72,7 +74,7 @@ void client_send_bytes(struct client *client, uint8_t type, const void *data, si
 struct answer {
     uint8_t type; /* 0: the connection ended */
     uint64_t position, offset, hash;
-    int32_t status;
+    int32_t status; /* of TEXT: the descriptor */
     uint8_t library;
     size_t n; /* of data: reply fields, payload or text */
     uint8_t data[RRTO_CHUNK_MAX_BYTES + 1];

@@ -3,6 +3,7 @@
 #include "harness.h"
 
 #include "../../unit/test.h"
+#include "../programs/text_ptx.h"
 #include "base/status.h"
 
 #include <stdlib.h>
@@ -341,6 +342,37 @@ static void two_clients(void **state)
     assert_int_equal(from_a, 1);
 }
 
+/* What a kernel prints comes ahead of the reply to a synchronise, not to just any reply; a client that knows no TEXT
+ * gets none. */
+static void text_of_kernels(void **state)
+{
+    (void)state;
+    client_open_as(&b, &server, 64 << 20, 0);
+    for (int old = 0; old < 2; old++) {
+        struct client *client = old ? &b : &a;
+        uint32_t number = 5;
+        SEND_PAYLOAD(client, module_load, 0, text_ptx, sizeof text_ptx, .module = 1, .n_bytes = sizeof text_ptx);
+        uint64_t position = SEND(client, function_get, WAIT, .module = 1, .function = 2,
+                                 .name = (const uint8_t *)"print_number", .n_name = strlen("print_number"));
+        client_reply(client, position, 0);
+        for (int i = 0; i < 3; i++) {
+            SEND(client, launch, 0, .function = 2, .grid_x = 1, .grid_y = 1, .grid_z = 1, .block_x = 1, .block_y = 1,
+                 .block_z = 1, .params = (const uint8_t *)&number, .n_params = sizeof number);
+            uint64_t query = SEND(client, stream_query, WAIT, 0),
+                     synchronise = SEND(client, device_synchronize, WAIT, 0);
+            client_reply(client, query, 0);
+            if (!old) {
+                const struct answer *answer = client_next(client);
+                assert_int_equal(answer->type, RRTO_CHUNK_TEXT);
+                assert_int_equal(answer->status, 1);
+                assert_string_equal((const char *)answer->data, "kernel says 5\n");
+            }
+            client_reply(client, synchronise, 0);
+        }
+    }
+    client_close(&b);
+}
+
 static void goodbye(void **state)
 {
     (void)state;
@@ -386,6 +418,7 @@ int main(void)
         TEST(large_chunk),
         TEST(wrong_hash),
         TEST(two_clients),
+        TEST(text_of_kernels),
         TEST(goodbye),
     };
     return cmocka_run_group_tests(tests, start, stop);

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """What a worker has of the system while it works, seen from outside: a program of its own, no new privileges, a filter over its system calls in
-every thread, no core dump, no descriptor but its two sockets and the log, nothing of the environment that loads or redirects libraries. What the
+every thread, no core dump, no descriptor but its two sockets, the log and two pipes to itself (standard output and standard error), nothing of the environment that loads or redirects libraries. What the
 filter and the file rules refuse is tried out one by one in tests/unit/server/sandbox.c.
 
     worker_powers.py PROGRAM     (programs/endless.c)
@@ -45,13 +45,14 @@ def examine(worker, problems):
         problems.append("only %d threads: examined too early" % len(threads))
     if not re.search(r"^Max core file size +0 +0 ", read(worker, "limits"), re.M):
         problems.append("it may dump core")
-    for fd in sorted(os.listdir("/proc/%d/fd" % worker), key=int):
-        target = os.readlink("/proc/%d/fd/%s" % (worker, fd))
-        allowed = {0: r"/dev/null", 1: r".*", 2: r".*", 3: r"socket:.*", 4: r"socket:.*"}.get(int(fd), r"/memfd:soft-gpu-memory .*")
-        if not re.fullmatch(allowed, target):
+    targets = {int(fd): os.readlink("/proc/%d/fd/%s" % (worker, fd)) for fd in os.listdir("/proc/%d/fd" % worker)}
+    own = [re.escape(targets[fd]) if targets[fd].startswith("pipe:") else "a pipe" for fd in (1, 2)]
+    for fd, target in sorted(targets.items()):
+        allowed = {0: r"/dev/null", 1: own[0], 2: own[1], 3: r"socket:.*", 4: r"socket:.*", 5: own[0], 6: own[1], 16: r".*"}
+        if not re.fullmatch(allowed.get(fd, r"/memfd:soft-gpu-memory .*"), target):
             problems.append("descriptor %s: %s" % (fd, target))
-    if os.readlink("/proc/%d/fd/1" % worker) != os.readlink("/proc/%d/fd/2" % worker):
-        problems.append("standard output is not the log")
+    if targets[16] in (targets[1], targets[2]) or targets[1] == targets[2]:
+        problems.append("what libraries print is the log")
     for entry in read(worker, "environ").split("\0"):
         if re.match(r"RRTO_|LD_PRELOAD|LD_AUDIT|PYTHON", entry):
             problems.append("environment: " + entry)

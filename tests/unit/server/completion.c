@@ -26,7 +26,7 @@ static struct {
     struct rrto_staging staging;
     struct rrto_conn ours;
     struct fake fake;
-} sets[8];
+} sets[9];
 
 static int setup(void **state)
 {
@@ -201,6 +201,29 @@ static void device_error(void **state)
     assert_int_equal(staging->n_used, 0); /* what was not sent was given back */
 }
 
+/* A query lets the driver keep what kernels print; so before a reply, and before the error, there is a synchronise, who
+ * ever found that the event has completed. Payloads without a reply need none. */
+static void synchronised_before_a_reply(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        int32_t error;
+        struct rrto_completion_entry *entry = rrto_completion_entry(completion);
+        entry->position = entry->head.position = i;
+        entry->own_event = rrto_completion_record(completion, NULL, &error);
+        entry->events = &entry->own_event;
+        entry->n_events = 1;
+        entry->replies = i > 0;
+        fake_complete(fake_number(entry->own_event), i == 2 ? 710 : 0);
+        unsigned before = fake->n_synchronises;
+        rrto_completion_add(completion, entry); /* it has completed: no thread waits for it */
+        assert_int_equal(fake->n_synchronises, before + (i > 0));
+    }
+    assert_string_equal(next(), "reply 1 0");
+    assert_string_equal(next(), "error 2 710");
+    assert_string_equal(next(), "reply 2 710");
+}
+
 /* Several events; events and entries are used again. */
 static void many(void **state)
 {
@@ -234,13 +257,10 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup(name, setup)
     const struct CMUnitTest tests[] = {
-        TEST(one_after_another),
-        TEST(streams_do_not_wait_for_each_other),
-        TEST(payload_before_reply),
-        TEST(in_order_waits),
-        TEST(a_burst_has_waiters_enough),
-        TEST(device_error),
-        TEST(many),
+        TEST(one_after_another),           TEST(streams_do_not_wait_for_each_other),
+        TEST(payload_before_reply),        TEST(in_order_waits),
+        TEST(a_burst_has_waiters_enough),  TEST(device_error),
+        TEST(synchronised_before_a_reply), TEST(many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

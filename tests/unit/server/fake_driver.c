@@ -157,6 +157,7 @@ static int event_synchronize(void *event)
     pthread_mutex_lock(&lock);
     while (!fake->done[fake_number(event)])
         pthread_cond_wait(&changed, &lock);
+    fake->n_synchronises++;
     int result = fake->error[fake_number(event)];
     pthread_mutex_unlock(&lock);
     return result;

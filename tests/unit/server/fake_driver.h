@@ -20,7 +20,7 @@ struct fake {
     /* events: index + 1 is the handle */
     bool done[FAKE_EVENTS];
     int error[FAKE_EVENTS];
-    unsigned n_events;
+    unsigned n_events, n_synchronises; /* n_synchronises: that have returned */
     int host_blocks;
 };
 

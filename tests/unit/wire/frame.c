@@ -74,8 +74,10 @@ static void answer_round_trip(void **state)
 static void chunk_round_trip(void **state)
 {
     (void)state;
-    for (int type = RRTO_CHUNK_CONTROL; type <= RRTO_CHUNK_ERROR; type++) {
+    for (int type = RRTO_CHUNK_CONTROL; type <= RRTO_CHUNK_TEXT; type++) {
         struct rrto_chunk in = {.n_bytes = RRTO_CHUNK_MAX_BYTES, .type = (uint8_t)type}, out;
+        if (type == RRTO_CHUNK_SUBSCRIBE)
+            in.n_bytes = RRTO_SUBSCRIBE_BYTES;
         in.flags = type == RRTO_CHUNK_OPS ? RRTO_CHUNK_END : 0;
         uint8_t bytes[RRTO_CHUNK_HEADER_BYTES];
         rrto_chunk_encode(bytes, &in);
@@ -94,7 +96,7 @@ static void chunk_refused(void **state)
         int status;
     } cases[] = {
         {{0, 0, 0, 0, 0, 0, 0, 0}, RRTO_PROTOCOL},          /* type 0 */
-        {{0, 0, 0, 0, 7, 0, 0, 0}, RRTO_PROTOCOL},          /* unknown type */
+        {{16, 0, 0, 0, 8, 0, 0, 0}, RRTO_PROTOCOL},         /* unknown type */
         {{0, 0, 0, 0, 2, 2, 0, 0}, RRTO_PROTOCOL},          /* unknown flag */
         {{28, 0, 0, 0, 3, 1, 0, 0}, RRTO_PROTOCOL},         /* END on something else than OPS */
         {{0, 0, 0, 0, 2, 0, 1, 0}, RRTO_PROTOCOL},          /* padding */
@@ -104,6 +106,7 @@ static void chunk_refused(void **state)
         {{27, 0, 0, 0, 3, 0, 0, 0}, RRTO_PROTOCOL},         /* a REPLY shorter than its head */
         {{15, 0, 0, 0, 4, 0, 0, 0}, RRTO_PROTOCOL},         /* the same for DATA */
         {{15, 0, 0, 0, 5, 0, 0, 0}, RRTO_PROTOCOL},         /* ERROR */
+        {{15, 0, 0, 0, 7, 0, 0, 0}, RRTO_PROTOCOL},         /* TEXT */
         {{7, 0, 0, 0, 6, 0, 0, 0}, RRTO_PROTOCOL},          /* SUBSCRIBE */
         {{9, 0, 0, 0, 6, 0, 0, 0}, RRTO_PROTOCOL},          /* has exactly 8 bytes */
     };
@@ -152,6 +155,20 @@ static void heads_round_trip(void **state)
     rrto_data_head_encode(bytes, &data);
     rrto_data_head_decode(bytes, &data_out);
     assert_memory_equal(&data, &data_out, sizeof data);
+    struct rrto_text_head text = {.fd = 2, .n_lost = 1ull << 40}, text_out = {0};
+    rrto_text_head_encode(bytes, &text);
+    assert_int_equal(rrto_text_head_decode(bytes, &text_out), RRTO_OK);
+    assert_int_equal(text_out.fd, 2);
+    assert_int_equal(text_out.n_lost, text.n_lost);
+    for (int i = 1; i < 8; i++) {
+        bytes[i] = 1;
+        assert_int_equal(rrto_text_head_decode(bytes, &text_out), RRTO_PROTOCOL);
+        bytes[i] = 0;
+    }
+    for (int fd = 0; fd < 256; fd++) {
+        bytes[0] = (uint8_t)fd;
+        assert_int_equal(rrto_text_head_decode(bytes, &text_out), fd == 1 || fd == 2 ? RRTO_OK : RRTO_PROTOCOL);
+    }
     rrto_subscribe_encode(bytes, 12345);
     assert_int_equal(rrto_subscribe_decode(bytes), 12345);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a kernel prints, and what a failed assertion says, on a real GPU: text on standard output and standard error
- * before the synchronise returns. Ends with 77 where the device is not a real one: nothing there runs machine code. */
-#include "../e2e/semantics/driver.h"
+/* The kernels print_number(n), each thread of which prints "kernel says n", and fail_assertion(line), as PTX text. */
+#ifndef TESTS_E2E_TEXT_PTX_H
+#define TESTS_E2E_TEXT_PTX_H
 
 static const char text_ptx[] =
     ".version 7.0\n.target sm_52\n.address_size 64\n"
@@ -10,7 +10,7 @@ static const char text_ptx[] =
     ".b64 size);\n"
     ".global .align 1 .b8 format[17] = {107, 101, 114, 110, 101, 108, 32, 115, 97, 121, 115, 32, 37, 100, 10, 0, 0};\n"
     ".global .align 1 .b8 what[6] = {102, 97, 108, 115, 101, 0};\n"
-    ".visible .entry say(.param .u32 value)\n"
+    ".visible .entry print_number(.param .u32 value)\n"
     "{\n"
     "    .local .align 8 .b8 values[8];\n    .reg .b32 %r<3>;\n    .reg .b64 %rd<4>;\n"
     "    ld.param.u32 %r1, [value];\n    mov.u64 %rd1, values;\n    st.local.u32 [%rd1], %r1;\n"
@@ -19,7 +19,7 @@ static const char text_ptx[] =
     "    st.param.b64 [p0], %rd3;\n    st.param.b64 [p1], %rd2;\n    call.uni (p2), vprintf, (p0, p1);\n    }\n    "
     "ret;\n"
     "}\n"
-    ".visible .entry fail(.param .u32 line)\n"
+    ".visible .entry fail_assertion(.param .u32 line)\n"
     "{\n"
     "    .reg .b32 %r<2>;\n    .reg .b64 %rd<3>;\n"
     "    ld.param.u32 %r1, [line];\n    mov.u64 %rd1, what;\n    cvta.global.u64 %rd2, %rd1;\n"
@@ -29,33 +29,4 @@ static const char text_ptx[] =
     "    st.param.b64 [p4], 1;\n    call.uni __assertfail, (p0, p1, p2, p3, p4);\n    }\n    ret;\n"
     "}\n";
 
-static CUresult launch(CUfunction function, unsigned value)
-{
-    void *args[] = {&value};
-    return cuLaunchKernel(function, 1, 1, 1, 1, 1, 1, 0, NULL, args, NULL);
-}
-
-int main(void)
-{
-    char name[100] = "";
-    CUmodule module;
-    CUfunction say, fail;
-    start();
-    OK(cuDeviceGetName(name, sizeof name, 0));
-    if (strstr(name, "soft")) {
-        printf("%s runs no machine code\n", name);
-        return 77;
-    }
-    OK(cuModuleLoadData(&module, text_ptx));
-    OK(cuModuleGetFunction(&say, module, "say"));
-    OK(cuModuleGetFunction(&fail, module, "fail"));
-    for (unsigned i = 1; i <= 3; i++) {
-        OK(launch(say, i));
-        OK(cuCtxSynchronize());
-        printf("synchronised %u\n", i);
-        fflush(stdout);
-    }
-    OK(launch(fail, 7));
-    printf("after the assertion: %d\n", (int)cuCtxSynchronize());
-    return 0;
-}
+#endif
