@@ -62,7 +62,7 @@ int rrto_text_receive(struct rrto_text_queue *queue, struct rrto_reader *reader,
     pthread_mutex_lock(&queue->lock);
     stream->n_lost += head.n_lost;
     stream->n_arrived++;
-    __atomic_fetch_add(&stream->n_pending, 1, __ATOMIC_RELEASE);
+    __atomic_fetch_add(&queue->n_pending[head.fd - 1], 1, __ATOMIC_RELEASE);
     pthread_mutex_unlock(&queue->lock);
     return status;
 }
@@ -80,19 +80,21 @@ bool rrto_text_is_much(struct rrto_text_queue *queue)
 
 /* Takes what has arrived and writes it; both under the file's lock, so that nobody who gets it afterwards is too early.
  */
-static void deliver(struct rrto_text_queue *queue, struct rrto_text_stream *stream, FILE *file)
+static void deliver(struct rrto_text_queue *queue, unsigned which, FILE *file)
 {
+    struct rrto_text_stream *stream = &queue->streams[which];
     flockfile(file);
     pthread_mutex_lock(&queue->lock);
     struct rrto_text_stream taken = *stream;
     rrto_buf_init(&stream->bytes, RRTO_TEXT_QUEUE_MAX_BYTES);
-    stream->n_arrived = stream->n_lost = 0;
+    stream->n_arrived = 0;
+    stream->n_lost = 0;
     pthread_mutex_unlock(&queue->lock);
     if (taken.bytes.size)
         (void)fwrite(taken.bytes.data, 1, taken.bytes.size, file);
     if (taken.bytes.size)
         (void)fflush(file);
-    __atomic_fetch_sub(&stream->n_pending, taken.n_arrived, __ATOMIC_RELEASE);
+    __atomic_fetch_sub(&queue->n_pending[which], taken.n_arrived, __ATOMIC_RELEASE);
     funlockfile(file);
     rrto_buf_fini(&taken.bytes);
     if (taken.n_lost)
@@ -108,7 +110,7 @@ void rrto_text_deliver(struct rrto_text_queue *queue)
     int cancelling;
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling); /* not with the file's lock */
     for (unsigned i = 0; i < 2; i++)
-        if (__atomic_load_n(&queue->streams[i].n_pending, __ATOMIC_ACQUIRE))
-            deliver(queue, &queue->streams[i], files[i]);
+        if (__atomic_load_n(&queue->n_pending[i], __ATOMIC_ACQUIRE))
+            deliver(queue, i, files[i]);
     pthread_setcancelstate(cancelling, NULL);
 }

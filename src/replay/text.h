@@ -18,12 +18,12 @@ enum {
 
 struct rrto_text_stream {
     struct rrto_buf bytes;
-    uint64_t n_arrived; /* chunks whose bytes stand there */
+    uint32_t n_arrived; /* chunks whose bytes stand there */
     uint64_t n_lost;    /* bytes */
-    uint64_t n_pending; /* chunks that have not been written; an atomic */
 };
 
 struct rrto_text_queue {
+    uint32_t n_pending[2]; /* chunks that have not been written; atomics, side by side: every call looks at them */
     pthread_mutex_t lock;
     struct rrto_text_stream streams[2]; /* [0]: standard output */
 };
@@ -39,8 +39,8 @@ void rrto_text_deliver(struct rrto_text_queue *queue);
 /* At the end of every call. */
 static inline bool rrto_text_waits(const struct rrto_text_queue *queue)
 {
-    return __atomic_load_n(&queue->streams[0].n_pending, __ATOMIC_RELAXED) |
-           __atomic_load_n(&queue->streams[1].n_pending, __ATOMIC_RELAXED);
+    return __atomic_load_n(&queue->n_pending[0], __ATOMIC_RELAXED) |
+           __atomic_load_n(&queue->n_pending[1], __ATOMIC_RELAXED);
 }
 bool rrto_text_is_much(struct rrto_text_queue *queue);
 

@@ -100,6 +100,19 @@ static void data(struct fake_server *server, uint64_t position, uint64_t n)
     free(bytes);
 }
 
+static void texts(struct fake_server *server)
+{
+    enum { MIB = 1 << 20 };
+    uint8_t head[RRTO_TEXT_HEAD_BYTES];
+    char *bytes = malloc(MIB);
+    rrto_text_head_encode(head, &(struct rrto_text_head){.fd = 1});
+    for (uint32_t i = 0; i < server->n_texts; i++) {
+        memset(bytes, 'a' + (int)(i % 26), MIB);
+        put(server, RRTO_CHUNK_TEXT, head, sizeof head, bytes, MIB);
+    }
+    free(bytes);
+}
+
 static int on_op(void *arg, const struct rrto_record_op *op)
 {
     struct fake_server *server = arg;
@@ -122,6 +135,8 @@ static int on_op(void *arg, const struct rrto_record_op *op)
     server->hash = op->hash;
     if (number == FAKE_D2H)
         data(server, op->position, rrto_optable_payload(info(number), op->bytes, op->n_bytes));
+    if (number == FAKE_DEVICE_SYNC)
+        texts(server);
     if (op->wait) {
         uint64_t answer;
         memcpy(&answer, op->n_bytes >= 16 ? op->bytes + 8 : op->bytes, sizeof answer);

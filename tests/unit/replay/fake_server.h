@@ -42,6 +42,7 @@ struct fake_server {
     int32_t checked_status;
     bool hold;           /* subscriptions are answered when fake_release is called only */
     uint32_t starved_us; /* what replies say; an atomic, may change any time */
+    uint32_t n_texts;    /* TEXT chunks of 1 MiB ahead of the reply to a FAKE_DEVICE_SYNC: all a, all b ... */
     uint32_t read_delay; /* do not read until fake_release: the client's way out fills up */
     /* results; the test looks after fake_stop */
     struct fake_received *ops;

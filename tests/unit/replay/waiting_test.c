@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A session: waiting, polling, threads, back-pressure, and how it ends when something fails. */
+#define _GNU_SOURCE
 #include "fake_client.h"
+
+#include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 static void test_fail_stop(void **state)
 {
@@ -233,12 +238,44 @@ static void test_threads(void **state)
     fake_fini(&server);
 }
 
+/* More text than is kept comes while a thread waits: it writes it meanwhile, and nothing is lost. */
+static void test_much_text(void **state)
+{
+    (void)state;
+    enum { MIB = 1 << 20, N = 2 * RRTO_TEXT_QUEUE_MAX_BYTES / MIB };
+    fake_init(&server);
+    server.n_texts = N;
+    struct rrto_session_options options = defaults("replay");
+    begin(&options);
+    int file = memfd_create("text", MFD_CLOEXEC), saved = dup(1);
+    fflush(stdout);
+    dup2(file, 1);
+    int32_t status = simple(FAKE_DEVICE_SYNC, 0);
+    bool waits = rrto_text_waits(&session.receiver.text);
+    rrto_text_deliver(&session.receiver.text);
+    dup2(saved, 1);
+    close(saved);
+    assert_int_equal(status, 0);
+    assert_false(waits);
+    assert_int_equal(lseek(file, 0, SEEK_END), (off_t)N * MIB);
+    for (int i = 0; i < N; i++) {
+        char ends[2];
+        assert_int_equal(pread(file, &ends[0], 1, (off_t)i * MIB), 1);
+        assert_int_equal(pread(file, &ends[1], 1, (off_t)(i + 1) * MIB - 1), 1);
+        assert_int_equal(ends[0], 'a' + i % 26);
+        assert_int_equal(ends[1], 'a' + i % 26);
+    }
+    close(file);
+    end();
+    fake_fini(&server);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_fail_stop),     cmocka_unit_test(test_loss),          cmocka_unit_test(test_goodbye),
         cmocka_unit_test(test_poll_and_wait), cmocka_unit_test(test_back_pressure), cmocka_unit_test(test_flusher),
-        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_threads),       cmocka_unit_test(test_much_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
