@@ -139,9 +139,8 @@ static void *empty_pipes(void *arg)
 
 /* A library that gives up says why, and nobody will ask for it any more: for the log. The lock for a while only:
  * whoever has it may be the one that gives up. */
-static void on_abort(int number)
+static void last_words(void)
 {
-    (void)number;
     uint8_t piece[4096];
     ssize_t n;
     for (unsigned i = 0; i < 100 && pthread_mutex_trylock(&opened->lock) != 0; i++)
@@ -151,8 +150,14 @@ static void on_abort(int number)
         write_all(opened->log_fd, piece, (size_t)n);
 }
 
-/* Where a sanitizer reports: not to the client. */
-extern void __sanitizer_set_report_fd(void *fd) __attribute__((weak));
+static void on_abort(int number)
+{
+    (void)number;
+    last_words();
+}
+
+/* A sanitizer that has reported and ends the process. */
+extern void __sanitizer_set_death_callback(void (*callback)(void)) __attribute__((weak));
 
 static bool take_over(struct rrto_text *text, unsigned which)
 {
@@ -173,8 +178,6 @@ int rrto_text_open(struct rrto_text *text)
     if (text->log_fd < 0)
         return RRTO_IO;
     rrto_log_set_fd(text->log_fd);
-    if (__sanitizer_set_report_fd)
-        __sanitizer_set_report_fd((void *)(intptr_t)text->log_fd);
     for (unsigned which = 0; which < 2; which++) {
         rrto_buf_init(&text->kept[which], RRTO_TEXT_MAX_BYTES);
         if (!take_over(text, which))
@@ -183,6 +186,8 @@ int rrto_text_open(struct rrto_text *text)
     opened = text;
     struct sigaction action = {.sa_handler = on_abort, .sa_flags = (int)SA_RESETHAND};
     (void)sigaction(SIGABRT, &action, NULL);
+    if (__sanitizer_set_death_callback)
+        __sanitizer_set_death_callback(last_words);
     pthread_t thread;
     if (pthread_create(&thread, NULL, empty_pipes, text) != 0)
         return RRTO_NO_MEMORY;

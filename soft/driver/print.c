@@ -54,7 +54,7 @@ static void flush(unsigned which, FILE *file)
     pthread_mutex_lock(&state.lock);
     char *text = state.text[which];
     size_t n = state.n[which];
-    unsigned taken = state.pending[which];
+    unsigned taken = __atomic_load_n(&state.pending[which], __ATOMIC_RELAXED); /* nobody else has some of them */
     state.text[which] = NULL;
     state.n[which] = 0;
     pthread_mutex_unlock(&state.lock);
