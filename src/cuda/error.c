@@ -59,6 +59,8 @@ int32_t rrto_cuda_sticky(void)
     struct rrto_session_error error;
     if (!rrto_session_error(&error))
         return RRTO_CUDA_SUCCESS;
+    if (error.left)
+        return RRTO_CUDA_UNLOADING;
     if (!error.library || !error.library[0] || error.code == 0)
         return RRTO_CUDA_LOST;
     /* A failure inside another library that nobody predicted: its number means nothing as a CUDA result. */

@@ -152,6 +152,11 @@ bool rrto_process_connect(struct rrto_process *process)
     static struct rrto_control_welcome welcome;
     struct rrto_claim claim;
     rrto_claim_candidates(&claim);
+    if (claim.n == 0) {
+        rrto_conn_close(&conn);
+        return fail(process, RRTO_NO_MEMORY, server,
+                    "this process has no 4 GiB of free addresses for device memory; raise its limit (ulimit -v)");
+    }
     hello = (struct rrto_control_hello){
         .plain = process->mode->soft_server,
         .log_bytes = clamp(config->log_bytes, RRTO_LOG_MIN_BYTES, RRTO_LOG_MAX_BYTES) & ~(uint64_t)63,

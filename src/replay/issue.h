@@ -80,6 +80,8 @@ bool rrto_session_open(void);
 struct rrto_session_error {
     const char *library; /* "cuda" (driver), "cublas", "cublaslt", "cudnn", or "" for transport trouble */
     int32_t code;
+    bool left; /* nothing has failed: this process is ending and has said goodbye; a call that was waiting learns it
+                  here */
     char text[240];
 };
 bool rrto_session_error(struct rrto_session_error *ret_error);

@@ -257,6 +257,7 @@ bool rrto_session_error(struct rrto_session_error *ret_error)
     int state = __atomic_load_n(&rrto_process.state, __ATOMIC_ACQUIRE);
     if (state == RRTO_PROCESS_FAILED) {
         *ret_error = rrto_process.error;
+        ret_error->left = false;
         return true;
     }
     if (state != RRTO_PROCESS_OPEN || !rrto_receiver_lost(&rrto_process.session.receiver))
@@ -267,6 +268,7 @@ bool rrto_session_error(struct rrto_session_error *ret_error)
     ret_error->code = receiver->error.code;
     _Static_assert(sizeof ret_error->text == sizeof receiver->error.text, "one text");
     memcpy(ret_error->text, receiver->error.text, sizeof ret_error->text);
+    ret_error->left = receiver->left;
     pthread_mutex_unlock(&receiver->lock);
     return true;
 }

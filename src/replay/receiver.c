@@ -48,7 +48,8 @@ static void lose_locked(struct rrto_receiver *receiver, int status, const char *
         receiver->error.code = code;
         receiver->error.position = position;
         rrto_format(receiver->error.text, sizeof receiver->error.text, "%s", text);
-        if (!receiver->leaving || status != RRTO_CLOSED) {
+        receiver->left = receiver->leaving && (status == RRTO_CLOSED || status == RRTO_TRUNCATED);
+        if (!receiver->left) {
             rrto_format(receiver->counters->error, sizeof receiver->counters->error, "%s", text);
             receiver->counters->session_status = status;
             rrto_error("%s", text);

@@ -62,7 +62,8 @@ struct rrto_receiver {
     pthread_cond_t changed;
     struct rrto_reader reader;
     bool leader;  /* somebody reads */
-    bool leaving; /* the goodbye is on its way: that the connection ends is no error */
+    bool leaving; /* the goodbye is on its way */
+    bool left;    /* the connection has ended behind it: that is no error */
     struct rrto_waiter *waiters;
     struct rrto_waiter watches[RRTO_RECEIVER_N_WATCHES]; /* of subscriptions that nobody is blocked on; done = free */
     struct rrto_map downs;                               /* position -> index of a struct rrto_down */

@@ -47,7 +47,10 @@ int32_t rrto_cublas_status(int32_t issued)
 int32_t rrto_client_lost_cublas(void)
 {
     struct rrto_session_error error;
-    if (rrto_session_error(&error) && error.code > 0) {
+    bool failed = rrto_session_error(&error);
+    if (failed && error.left)
+        return CUBLAS_STATUS_NOT_INITIALIZED;
+    if (failed && error.code > 0) {
         if (strcmp(error.library, "cublas") == 0 || strcmp(error.library, "cublaslt") == 0)
             return error.code;
         return CUBLAS_STATUS_EXECUTION_FAILED; /* what cuBLAS answers when the device below it has failed */

@@ -25,7 +25,10 @@ struct rrto_cudnn *rrto_cudnn_handle(const void *handle)
 int32_t rrto_client_lost_cudnn(void)
 {
     struct rrto_session_error error;
-    if (rrto_session_error(&error) && error.code > 0)
+    bool failed = rrto_session_error(&error);
+    if (failed && error.left)
+        return CUDNN_STATUS_NOT_INITIALIZED;
+    if (failed && error.code > 0)
         return strcmp(error.library, "cudnn") == 0 ? error.code : CUDNN_STATUS_EXECUTION_FAILED;
     return CUDNN_STATUS_INTERNAL_ERROR;
 }
