@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Works a little, then ends as its argument says, with work still under way: return, exit, _exit, kill, exec, thread,
  * abort; late: with a destructor that still calls CUDA; busy: with threads that go on calling it. */
+#include "late.h"
 #include "program.h"
 
-#include <dlfcn.h>
-#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -39,17 +38,6 @@ static void *go_on(void *unused)
     return NULL;
 }
 
-/* late.so lies beside this program. */
-static void *load_late(void)
-{
-    char path[PATH_MAX];
-    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 16);
-    path[n < 0 ? 0 : n] = 0;
-    char *slash = strrchr(path, '/');
-    strcpy(slash ? slash + 1 : path, "late.so");
-    return dlopen(path, RTLD_NOW);
-}
-
 int main(int argc, char **argv)
 {
     const char *how = argc > 1 ? argv[1] : "return";
@@ -66,7 +54,7 @@ int main(int argc, char **argv)
     OK(cudaMemcpyAsync(pinned, device, sizeof in, cudaMemcpyDeviceToHost, NULL));
     printf("%g\n", (double)out[0]);
     fflush(stdout);
-    if (strcmp(how, "late") == 0 && !load_late())
+    if (strcmp(how, "late") == 0 && !load_late("late.so"))
         return 1;
     if (strcmp(how, "busy") == 0) {
         pthread_t threads[3];

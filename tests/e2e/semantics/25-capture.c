@@ -3,6 +3,7 @@
  * an illegal call leaves behind; fork and join by events. The codes are those of CUDA's documentation; where it is
  * silent, what docs/limits.md says. Not on the soft driver, which has no graphs.
  *
+ * Oracle: plain
  * Rule: 25
  * Seen to fail: each in all four modes, with and without the scheduler: a refused call leaves the capture valid
  * ("synchronise, query"); unjoined work is not looked for ("a fork that does not come back"); any thread may end a

@@ -4,6 +4,7 @@
  * one behind the other on whatever streams, and are one op to other threads, host functions aside; updates and
  * destruction touch later launches only. Not on the soft driver, which has no graphs.
  *
+ * Oracle: plain
  * Rule: 25
  * Seen to fail: in all four modes with and without the scheduler: sources are read at the capture ("sources" and five
  * more); other threads' ops come between ("one op to other threads"); an update changes nothing ("updates"); host

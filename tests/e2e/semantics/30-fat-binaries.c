@@ -3,11 +3,12 @@
  * in the very same memory, its kernel behind the very same stub. What is launched is what is registered now, and
  * nothing in between. (The doors themselves are preloaded: no dlclose unloads them.)
  *
+ * Oracle: plain
  * Rule: 30
  * Seen to fail: an unregistered fat binary's kernels stay in the index of stubs: the program dies in plain, percall,
  * async and replay. */
-#include "program.h"
-#include "vector_add.h"
+#include "../programs/program.h"
+#include "../programs/vector_add.h"
 
 static const char set_ptx[] =
     ".version 7.0\n.target sm_52\n.address_size 64\n"
@@ -22,7 +23,7 @@ static int wrong;
 
 static void expect(const char *what, int round, int got, int expected)
 {
-    printf("round %d, %s: %d%s\n", round, what, got, got == expected ? "" : ", WRONG");
+    printf("round %d, %s: %s\n", round, what, got == expected ? "right" : "WRONG");
     wrong |= got != expected;
 }
 
