@@ -109,7 +109,7 @@ struct block {
 
 static void blocks_are_aligned(void)
 {
-    static const size_t sizes[] = {1,       511,         512,     513,         4096,        100000,
+    static const size_t sizes[] = {1,           511,   512,       513,       4096,          100000,
                                    BYTES - 512, BYTES, BYTES + 1, 2 * BYTES, 2 * BYTES + 1, 5 * BYTES};
     enum { SIZES = sizeof sizes / sizeof sizes[0], BLOCKS = 5 * SIZES };
     static unsigned char back[BLOCKS];
@@ -140,8 +140,9 @@ static void blocks_are_aligned(void)
     for (unsigned i = 0; i < BLOCKS; i++) {
         uintptr_t page = blocks[i].address & ~(uintptr_t)4095;
         void *got = mmap((void *)page, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
-        held = held && got == MAP_FAILED;
-        got = mmap((void *)page, (size_t)BYTES << (i % 8), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        held = held && got != (void *)page;
+        got =
+            mmap((void *)page, (size_t)BYTES << (i % 8), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         for (unsigned k = 0; k < BLOCKS; k++)
             elsewhere = elsewhere && got != MAP_FAILED &&
                         ((uintptr_t)got + ((uintptr_t)BYTES << (i % 8)) <= blocks[k].address ||

@@ -259,7 +259,8 @@ static void programs_beside_work(void)
         _exit(1);
     }
     check("vfork and exec", ended(wait_for(pid), 0));
-    check("posix_spawn", posix_spawn(&pid, "/bin/true", NULL, NULL, arguments, environ) == 0 && ended(wait_for(pid), 0));
+    check("posix_spawn",
+          posix_spawn(&pid, "/bin/true", NULL, NULL, arguments, environ) == 0 && ended(wait_for(pid), 0));
     check("system", system("exit 7") == 7 << 8);
     char *const again[] = {"28-fork", "use", NULL};
     int error = posix_spawn(&pid, "/proc/self/exe", NULL, NULL, again, environ);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The end of a process with work in flight on several streams, copies down on their way, a host function that never
- * returns, a thread that waits for it, another one that waits for the device, and threads that go on calling: however it
- * ends, it ends soon and as it means to, and the report knows of it. Calls out of exit handlers and destructors are
+ * returns, a thread that waits for it, another one that waits for the device, and threads that go on calling: however
+ * it ends, it ends soon and as it means to, and the report knows of it. Calls out of exit handlers and destructors are
  * answered with success or CUDA_ERROR_DEINITIALIZED (4), those of a destructor that comes after rrto's own end always
  * with that ("too late"); so are those of the threads that are still there, whatever they wait for.
  *
@@ -248,8 +248,8 @@ static bool late_calls_are_right(const struct way *way)
         if (place >= THREAD) /* or it was still calling */
             good = waited == NEVER_CALLED || waited == DEINITIALIZED;
         else
-            good = answered(allocated, called) &&
-                   (answered(waited, called) || (called && waited == CUDA_ERROR_NOT_READY));
+            good =
+                answered(allocated, called) && (answered(waited, called) || (called && waited == CUDA_ERROR_NOT_READY));
         if (!good)
             printf("place %d: %d, %d\n", place, allocated, waited);
         right = right && good;

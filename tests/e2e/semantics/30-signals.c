@@ -10,7 +10,8 @@
  * Rule: 30
  * Seen to fail: the flusher takes signals: "they block all signals" and the two lines about the blocked one are wrong;
  * a helper of host functions does: "they block all signals"; a wait that a signal interrupts is an error: no call
- * succeeds; sockets are written without MSG_NOSIGNAL: "the server is gone". Each in plain, percall, async and replay. */
+ * succeeds; sockets are written without MSG_NOSIGNAL: "the server is gone". Each in plain, percall, async and replay.
+ */
 #include "driver.h"
 
 #include <ctype.h>
@@ -162,8 +163,8 @@ static uint64_t all_signals(void)
     uint64_t mask = 0;
     sigfillset(&set);
     for (int number = 1; number <= 64; number++)
-        if (sigismember(&set, number) == 1 && number != SIGKILL && number != SIGSTOP &&
-            number != SIGSEGV && number != SIGBUS)
+        if (sigismember(&set, number) == 1 && number != SIGKILL && number != SIGSTOP && number != SIGSEGV &&
+            number != SIGBUS && number != SIGILL && number != SIGFPE && number != SIGTRAP)
             mask |= (uint64_t)1 << (number - 1);
     return mask;
 }

@@ -14,12 +14,20 @@ OPS, REPLY = 2, 3
 END = 1
 
 
+class Cut:
+    """What edit returns instead of a payload: so many bytes of the chunk are passed on, then both connections end."""
+
+    def __init__(self, n_bytes):
+        self.n_bytes = n_bytes
+
+
 class Peer:
     """with Peer(edit) as peer: peer.run(program, mode). edit(upwards, type, flags, payload), called in
-    the order of the chunks of one direction, returns the payload to pass on, of the same length."""
+    the order of the chunks of one direction, returns the payload to pass on, of the same length, or a Cut. options: further
+    ones of rrtod."""
 
-    def __init__(self, edit):
-        self.edit = edit
+    def __init__(self, edit, options=()):
+        self.edit, self.options = edit, list(options)
         self.build = os.environ.get("BUILD_DIR", "build")
 
     def __enter__(self):
@@ -28,7 +36,7 @@ class Peer:
         self.server = "%s/rrtod.sock" % self.folder
         ready, ready_end = os.pipe()
         self.process = subprocess.Popen([os.path.join(self.build, "bin", "rrtod"), "--listen", "unix:" + self.server, "--device", "soft",
-                                         "--exit-with-parent", "--log", "error", "--ready-fd", str(ready_end)],
+                                         "--exit-with-parent", "--log", "error", "--ready-fd", str(ready_end)] + self.options,
                                         pass_fds=[ready_end], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         os.close(ready_end)
         os.read(ready, 256)  # its address, or the end
@@ -83,7 +91,14 @@ class Peer:
                     if len(head) < 8:
                         break
                     n, kind, flags = struct.unpack("<IBBxx", head)
-                    target.sendall(head + self.edit(upwards, kind, flags, stream.read(n)))
+                    payload = stream.read(n)
+                    passed = self.edit(upwards, kind, flags, payload)
+                    if isinstance(passed, Cut):
+                        target.sendall((head + payload)[:passed.n_bytes])
+                        source.shutdown(socket.SHUT_RDWR)
+                        target.shutdown(socket.SHUT_RDWR)
+                        break
+                    target.sendall(head + passed)
             target.shutdown(socket.SHUT_WR)
         except OSError:
             pass  # one side has gone: so does the other

@@ -3,7 +3,7 @@
 """Recordings and modules are kept in memory only, so nobody can tamper with them: a run leaves no file where it could (home, temporary, runtime
 and cache folders, the working folder), holds none open for writing but its counters, and the next run begins as the first one did.
 
-    nothing_kept.py PROGRAM ENDLESS     (programs/frames.c, programs/endless.c)
+    34-nothing-kept.py [--seeds N] [--first SEED] [--only MODE] PROGRAM ENDLESS     (programs/frames.c, programs/endless.c)
 
 Rule: 34
 Seen to fail: the client leaves a file in the home folder at its end: it is named; a trace is always written (into the working folder): it is
@@ -16,7 +16,8 @@ import subprocess
 import sys
 import tempfile
 
-RRTO = os.path.abspath(os.path.join(os.environ.get("BUILD_DIR", "build"), "bin", "rrto"))
+from ways import arguments, environment, judge_all
+
 PLACES = {"HOME": "home", "TMPDIR": "tmp", "XDG_RUNTIME_DIR": "runtime", "XDG_CACHE_HOME": "cache", "XDG_DATA_HOME": "data",
           "XDG_CONFIG_HOME": "config", "XDG_STATE_HOME": "state"}
 
@@ -48,11 +49,13 @@ def written_by(pid, found):
     return found
 
 
-def run(folder, number, program):
+def placed(folder):
+    return environment(**{name: os.path.join(folder, place) for name, place in PLACES.items()})
+
+
+def run(words, folder, number, program):
     report = "%s-%d.json" % (folder, number)
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("RRTO_")}
-    environment.update({name: os.path.join(folder, place) for name, place in PLACES.items()})
-    subprocess.run([RRTO, "run", "--report", report, "--", program], env=environment, cwd=os.path.join(folder, "work"), check=True,
+    subprocess.run(words + ["--report", report, "--", program], env=placed(folder), cwd=os.path.join(folder, "work"), check=True,
                    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60)
     with open(report) as file:
         found = json.load(file)
@@ -60,10 +63,8 @@ def run(folder, number, program):
     return [found[name] for name in ("ops", "ops_literal")]
 
 
-def look_inside(folder, program):
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("RRTO_")}
-    environment.update({name: os.path.join(folder, place) for name, place in PLACES.items()})
-    process = subprocess.Popen([RRTO, "run", "--", program], env=environment, cwd=os.path.join(folder, "work"), stdin=subprocess.DEVNULL,
+def look_inside(words, folder, program):
+    process = subprocess.Popen(words + ["--", program], env=placed(folder), cwd=os.path.join(folder, "work"), stdin=subprocess.DEVNULL,
                                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
         if process.stdout.readline() != "working\n":
@@ -73,25 +74,26 @@ def look_inside(folder, program):
     finally:
         process.terminate()
         process.wait()
+        process.stdout.close()
 
 
-def main():
+def problems_in(words, program, endless):
     problems = []
     with tempfile.TemporaryDirectory() as parent:
         folder = os.path.join(parent, "all")
         for place in list(PLACES.values()) + ["work"]:
             os.makedirs(os.path.join(folder, place), mode=0o700)
         before = files_below(folder)
-        first = run(folder, 1, sys.argv[1])
+        first = run(words, folder, 1, program)
         if files_below(folder) != before:
             problems.append("left behind: %r" % sorted(set(files_below(folder)) - set(before)))
-        second = run(folder, 2, sys.argv[1])
+        second = run(words, folder, 2, program)
         if first != second or first[1] == 0:
             problems.append("the second run began otherwise than the first: ops and literal ones %r, then %r" % (first, second))
-        problems += look_inside(folder, sys.argv[2])
-    print("\n".join(problems) or "nothing is kept: %d ops, %d literal in each run" % (first[0], first[1]))
-    return bool(problems)
+        problems += look_inside(words, folder, endless)
+    return problems
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    OPTIONS = arguments(__doc__, "program", "endless")
+    sys.exit(judge_all(OPTIONS, lambda _, words: problems_in(words, os.path.abspath(OPTIONS.program), os.path.abspath(OPTIONS.endless))))

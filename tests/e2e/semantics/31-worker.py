@@ -4,7 +4,7 @@
 every thread, no core dump, no descriptor but its two sockets, the log and two pipes to itself (standard output and standard error), nothing of the environment that loads or redirects libraries. What the
 filter and the file rules refuse is tried out one by one in tests/unit/server/sandbox.c.
 
-    worker_powers.py PROGRAM     (programs/endless.c)
+    31-worker.py [--seeds N] [--first SEED] [--only MODE] PROGRAM     (programs/endless.c)
 
 Rule: 31
 Seen to fail: the worker does not enter the sandbox, or its filter holds for one thread only: threads without one are named (and the unit
@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 
-RRTO = os.path.join(os.environ.get("BUILD_DIR", "build"), "bin", "rrto")
+from ways import arguments, environment, judge_all
 
 
 def read(*parts):
@@ -58,18 +58,25 @@ def examine(worker, problems):
             problems.append("environment: " + entry)
 
 
-def main():
+def workers_below(pid):
+    found = []
+    for child in children(pid):
+        if os.path.basename(os.readlink("/proc/%d/exe" % child)) == "rrto-worker":
+            found.append(child)
+        found += workers_below(child)
+    return found
+
+
+def problems_in(program, words):
     problems = []
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("RRTO_")}
-    environment.update({"LD_AUDIT": "", "PYTHONPATH": "/nowhere", "RRTO_LOG": "warn"})
     with tempfile.TemporaryFile("w+") as inherited:
-        process = subprocess.Popen([RRTO, "run", "--", sys.argv[1]], env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                   stderr=subprocess.PIPE, text=True, pass_fds=[inherited.fileno()])
+        process = subprocess.Popen(words + ["--", program], env=environment(LD_AUDIT="", PYTHONPATH="/nowhere", RRTO_LOG="warn"),
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+                                   pass_fds=[inherited.fileno()])
         try:
             if process.stdout.readline() != "working\n":
-                problems.append("the program never worked")
-            servers = [pid for pid in children(process.pid) if os.path.basename(os.readlink("/proc/%d/exe" % pid)) == "rrtod"]
-            workers = children(servers[0]) if servers else []
+                return ["the program never worked"]
+            workers = workers_below(process.pid)
             if len(workers) != 1:
                 problems.append("%d workers" % len(workers))
             else:
@@ -77,9 +84,10 @@ def main():
         finally:
             process.kill()
             process.wait()
-    print("\n".join(problems) or "a worker has what it needs and no more")
-    return bool(problems)
+            process.stdout.close()
+    return problems
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    OPTIONS = arguments(__doc__, "program")
+    sys.exit(judge_all(OPTIONS, lambda _, words: problems_in(OPTIONS.program, words)))
