@@ -9,7 +9,8 @@ filter and the file rules refuse is tried out one by one in tests/unit/server/sa
 Rule: 31
 Seen to fail: the worker does not enter the sandbox, or its filter holds for one thread only: threads without one are named (and the unit
 test's earlier thread opens its socket); RRTO_ and PYTHON variables are handed on: they are named; the limit on core dumps is not set: it is
-missed. Without the rules on files the unit test makes, writes and removes one.
+missed. Without the rules on files the unit test makes, writes and removes one; with the filter as it was when that test grew, it sends signals to its parent in
+seven ways, asks for its limits, renames it, forks in three, makes sockets for datagrams, binds one, and has a file opened by its handle.
 """
 
 import os

@@ -9,6 +9,8 @@
 #include <linux/landlock.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -17,9 +19,11 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -54,6 +58,157 @@ static int try_connect(void)
 static int try_ptrace(void)
 {
     return ATTEMPT(ptrace(PTRACE_ATTACH, getppid(), NULL, NULL));
+}
+static int try_other_memory(void)
+{
+    char path[40];
+    snprintf(path, sizeof path, "/proc/%d/mem", (int)getppid());
+    return ATTEMPT(open(path, O_RDWR));
+}
+static int try_others_name(void)
+{
+    char path[40];
+    snprintf(path, sizeof path, "/proc/%d/comm", (int)getppid());
+    return ATTEMPT(open(path, O_WRONLY));
+}
+static int try_own_name(void)
+{
+    return pthread_setname_np(pthread_self(), "name") || ATTEMPT(open("/proc/self/comm", O_WRONLY));
+}
+static int try_read_process(void)
+{
+    char byte;
+    struct iovec local = {&byte, 1}, remote = {&byte, 1};
+    return ATTEMPT(process_vm_readv(getppid(), &local, 1, &remote, 1, 0));
+}
+static int try_kill(void)
+{
+    return ATTEMPT(kill(getppid(), 0));
+}
+static int try_kill_group(void)
+{
+    return ATTEMPT(kill(0, 0));
+}
+static int try_kill_all(void)
+{
+    return ATTEMPT(kill(-1, 0));
+}
+static int try_tkill(void)
+{
+    return ATTEMPT(syscall(__NR_tkill, getppid(), 0));
+}
+static int try_tgkill(void)
+{
+    return ATTEMPT(syscall(__NR_tgkill, getppid(), getppid(), 0));
+}
+static int try_queue_signal(void)
+{
+    return ATTEMPT(sigqueue(getppid(), 0, (union sigval){0}));
+}
+static int try_queue_signal_for_thread(void)
+{
+    siginfo_t info = {.si_code = SI_QUEUE};
+    return ATTEMPT(syscall(__NR_rt_tgsigqueueinfo, getppid(), getppid(), SIGURG, &info));
+}
+static int try_pidfd(void)
+{
+    return ATTEMPT(syscall(434 /* pidfd_open */, getppid(), 0));
+}
+static int pidfd_of_parent = -1; /* from before */
+static int try_pidfd_signal(void)
+{
+    return ATTEMPT(syscall(424 /* pidfd_send_signal */, pidfd_of_parent, 0, NULL, 0));
+}
+static int try_limit_other(void)
+{
+    return ATTEMPT(prlimit(getppid(), RLIMIT_CORE, NULL, &(struct rlimit){0}));
+}
+static int try_fork(void)
+{
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(0);
+    return pid < 0 ? errno : 0;
+}
+static int try_vfork(void)
+{
+    pid_t pid = (pid_t)syscall(__NR_clone, SIGCHLD | CLONE_VFORK, NULL, NULL, NULL, 0);
+    if (pid == 0)
+        _exit(0);
+    return pid < 0 ? errno : 0;
+}
+static int try_clone3(void)
+{
+    uint64_t arguments[11] = {0};
+    pid_t pid = (pid_t)syscall(435 /* clone3 */, arguments, sizeof arguments);
+    if (pid == 0)
+        _exit(0);
+    return pid < 0 ? errno : 0;
+}
+static int try_datagram(void)
+{
+    return ATTEMPT(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+}
+static int try_datagram_pair(void)
+{
+    int pair[2];
+    return ATTEMPT(socketpair(AF_UNIX, SOCK_DGRAM, 0, pair));
+}
+static int try_bind(void)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    return ATTEMPT(bind(socket(AF_UNIX, SOCK_STREAM, 0), (struct sockaddr *)&address, sizeof(sa_family_t)));
+}
+static int try_listen(void)
+{
+    return ATTEMPT(listen(socket(AF_UNIX, SOCK_STREAM, 0), 1));
+}
+/* Calls that would fail for want of sensible arguments, but not with EPERM, or only root may make. */
+static int try_handle(void)
+{
+    return ATTEMPT(syscall(__NR_open_by_handle_at, AT_FDCWD, NULL, 0));
+}
+static int try_key(void)
+{
+    return ATTEMPT(syscall(__NR_keyctl, 0 /* get the keyring of */, -3 /* the session */, 0));
+}
+static int try_add_key(void)
+{
+    return ATTEMPT(syscall(__NR_add_key, NULL, NULL, NULL, 0, 0));
+}
+static int try_perf(void)
+{
+    return ATTEMPT(syscall(__NR_perf_event_open, NULL, 0, -1, -1, 0));
+}
+static int try_bpf(void)
+{
+    return ATTEMPT(syscall(__NR_bpf, 0, NULL, 0));
+}
+static int try_mount(void)
+{
+    return ATTEMPT(syscall(__NR_mount, NULL, NULL, NULL, 0, NULL));
+}
+static int try_userfaultfd(void)
+{
+    return ATTEMPT(syscall(__NR_userfaultfd, -1));
+}
+static int try_io_uring(void)
+{
+    return ATTEMPT(syscall(425 /* io_uring_setup */, 0, NULL));
+}
+static int try_unshare(void)
+{
+    return ATTEMPT(unshare(0));
+}
+static int try_own_signals(void)
+{
+    return ATTEMPT(kill(getpid(), 0)) || raise(SIGURG) != 0 || pthread_kill(pthread_self(), SIGURG) != 0 ||
+           ATTEMPT(sigqueue(getpid(), SIGURG, (union sigval){0}));
+}
+static int try_own_limits(void)
+{
+    struct rlimit limit;
+    return ATTEMPT(prlimit(0, RLIMIT_CORE, NULL, &limit)) || ATTEMPT(getrlimit(RLIMIT_STACK, &limit));
 }
 static int try_make_file(void)
 {
@@ -127,7 +282,36 @@ static const struct {
     {"start a program", try_start_program, EPERM},
     {"open a network socket", try_network, EACCES},
     {"connect", try_connect, ECONNREFUSED},
-    {"look into another process", try_ptrace, EPERM},
+    {"trace another process", try_ptrace, EPERM},
+    {"read another process", try_read_process, EPERM},
+    {"open another process's memory", try_other_memory, EACCES},
+    {"rename another process", try_others_name, EACCES},
+    {"send a signal to another process", try_kill, EPERM},
+    {"send a signal to the process group", try_kill_group, EPERM},
+    {"send a signal to all processes", try_kill_all, EPERM},
+    {"send a signal to any thread", try_tkill, EPERM},
+    {"send a signal to a thread of another process", try_tgkill, EPERM},
+    {"queue a signal for another process", try_queue_signal, EPERM},
+    {"queue a signal for a thread of another process", try_queue_signal_for_thread, EPERM},
+    {"have a descriptor of another process", try_pidfd, EPERM},
+    {"send a signal by a descriptor from before", try_pidfd_signal, EPERM},
+    {"ask for another process's limits", try_limit_other, EPERM},
+    {"fork", try_fork, EPERM},
+    {"vfork", try_vfork, EPERM},
+    {"fork in a way that cannot be looked at", try_clone3, ENOSYS},
+    {"open a socket for datagrams", try_datagram, EACCES},
+    {"make a pair of sockets for datagrams", try_datagram_pair, EACCES},
+    {"bind", try_bind, EPERM},
+    {"listen", try_listen, EPERM},
+    {"open a file by its handle", try_handle, EPERM},
+    {"use a keyring", try_key, EPERM},
+    {"add a key", try_add_key, EPERM},
+    {"count events of the processor", try_perf, EPERM},
+    {"use BPF", try_bpf, EPERM},
+    {"mount", try_mount, EPERM},
+    {"handle page faults", try_userfaultfd, EPERM},
+    {"use io_uring", try_io_uring, EPERM},
+    {"enter a name space", try_unshare, EPERM},
     {"make a file", try_make_file, EACCES},
     {"write a file", try_write_file, EACCES},
     {"remove a file", try_remove_file, EACCES},
@@ -138,11 +322,15 @@ static const struct {
     {"make a pair of sockets", try_socket_pair, 0},
     {"map executable memory", try_executable_memory, 0},
     {"start a thread", try_thread, 0},
+    {"name a thread", try_own_name, 0},
+    {"send itself signals", try_own_signals, 0},
+    {"ask for its own limits", try_own_limits, 0},
 };
 
 /* In the child. */
 static int try(unsigned i)
 {
+    pidfd_of_parent = (int)syscall(434 /* pidfd_open */, getppid(), 0);
     pthread_create(&earlier, NULL, try_later, NULL);
     if (chdir(folder) != 0)
         return 1;
