@@ -8,6 +8,8 @@
 #include <string.h>
 #include <time.h>
 
+enum { LOOK_MIN_NS = 50000, LOOK_MAX_NS = 1000000 };
+
 static uint64_t now_ns(void)
 {
     struct timespec t;
@@ -66,38 +68,58 @@ void rrto_completion_give(struct rrto_completion *completion, void *event)
     pthread_mutex_unlock(&completion->lock);
 }
 
-/* One that nobody uses, or a new one. Where as many threads of the client wait for events as there are followers, the
- * next waits for the event of another as well. */
-static struct rrto_completion_follower *follower_locked(struct rrto_completion *completion, int32_t *ret_error)
+/* The one that the fewest use. */
+static struct rrto_completion_follower *take_follower(struct rrto_completion *completion, bool unused_only)
 {
     struct rrto_completion_follower *found = NULL;
-    for (uint32_t i = 0; i < completion->n_followers; i++) {
-        struct rrto_completion_follower *follower = &completion->followers[i];
+    pthread_mutex_lock(&completion->lock);
+    for (struct rrto_completion_follower *follower = completion->followers; follower; follower = follower->next)
         if (!found || follower->n_users < found->n_users)
             found = follower;
-    }
-    if ((!found || found->n_users) && completion->n_followers < RRTO_COMPLETION_MAX_FOLLOWERS) {
-        struct rrto_completion_follower *added = &completion->followers[completion->n_followers];
-        *ret_error = completion->driver->cuStreamCreate(&added->stream, RRTO_CU_STREAM_NON_BLOCKING);
-        if (*ret_error)
-            return NULL;
-        completion->n_followers++;
-        found = added;
-    }
-    found->n_users++;
+    if (found && found->n_users && unused_only)
+        found = NULL;
+    if (found)
+        found->n_users++;
+    pthread_mutex_unlock(&completion->lock);
     return found;
+}
+
+static struct rrto_completion_follower *new_follower(struct rrto_completion *completion, int32_t *ret_error)
+{
+    struct rrto_completion_follower *follower = calloc(1, sizeof *follower);
+    *ret_error =
+        follower ? completion->driver->cuStreamCreate(&follower->stream, RRTO_CU_STREAM_NON_BLOCKING) : RRTO_NO_MEMORY;
+    if (*ret_error) {
+        free(follower);
+        return NULL;
+    }
+    follower->n_users = 1;
+    pthread_mutex_lock(&completion->lock);
+    follower->next = completion->followers;
+    completion->followers = follower;
+    completion->n_followers++;
+    pthread_mutex_unlock(&completion->lock);
+    return follower;
 }
 
 struct rrto_completion_follower *rrto_completion_follow(struct rrto_completion *completion, void *event,
                                                         int32_t *ret_error)
 {
     *ret_error = 0;
-    pthread_mutex_lock(&completion->lock);
-    struct rrto_completion_follower *follower = follower_locked(completion, ret_error);
-    pthread_mutex_unlock(&completion->lock);
-    if (follower)
-        *ret_error = completion->driver->cuStreamWaitEvent(follower->stream, event, 0);
-    if (follower && *ret_error) {
+    struct rrto_completion_follower *follower = take_follower(completion, true);
+    if (!follower && completion->n_followers == RRTO_COMPLETION_MAX_FOLLOWERS) { /* only this thread changes it */
+        *ret_error = RRTO_TOO_LARGE;
+        return NULL;
+    }
+    if (!follower)
+        follower = new_follower(completion, ret_error);
+    if (!follower) { /* one that waits for another event as well: late, where the other choice is not at all */
+        follower = take_follower(completion, false);
+        if (!follower)
+            return NULL;
+    }
+    *ret_error = completion->driver->cuStreamWaitEvent(follower->stream, event, 0);
+    if (*ret_error) {
         rrto_completion_unfollow(completion, follower);
         return NULL;
     }
@@ -352,35 +374,75 @@ static struct rrto_completion_entry *to_wait_for(const struct rrto_completion *c
     return NULL;
 }
 
+/* For its events, and until it may be sent. With the lock, which is not held meanwhile. */
+static void wait_for_entry(struct rrto_completion *completion, struct rrto_completion_entry *entry)
+{
+    entry->waited = true;
+    completion->n_blocked++;
+    pthread_mutex_unlock(&completion->lock);
+    for (uint32_t i = 0; i < entry->n_events; i++)
+        (void)completion->driver->cuEventSynchronize(entry->events[i]); /* its error is seen by the query */
+    uint64_t now = now_ns();
+    if (entry->not_before_ns > now) {
+        uint64_t left = entry->not_before_ns - now;
+        struct timespec time = {.tv_sec = (time_t)(left / 1000000000u), .tv_nsec = (long)(left % 1000000000u)};
+        while (nanosleep(&time, &time) != 0)
+            continue;
+    }
+    pthread_mutex_lock(&completion->lock);
+    entry->waited = false;
+    entry->heard = true;
+    completion->n_blocked--;
+    settle_locked(completion);
+}
+
+/* All other threads are blocked, for streams that may go on only when the client has seen what others have done: looks
+ * at these, at growing intervals while nothing happens. With the lock, which is not held meanwhile. */
+static void look_again(struct rrto_completion *completion, long *pause_ns)
+{
+    uint64_t n_before = completion->n_unsettled;
+    pthread_mutex_unlock(&completion->lock);
+    nanosleep(&(struct timespec){.tv_nsec = *pause_ns}, NULL);
+    pthread_mutex_lock(&completion->lock);
+    settle_locked(completion);
+    *pause_ns = completion->n_unsettled < n_before ? LOOK_MIN_NS : *pause_ns * 2;
+    if (*pause_ns > LOOK_MAX_NS)
+        *pause_ns = LOOK_MAX_NS;
+}
+
+static void *wait_for_events(void *arg);
+
+static bool start_waiter_locked(struct rrto_completion *completion)
+{
+    pthread_t thread;
+    if (completion->n_waiters == RRTO_COMPLETION_MAX_WAITERS ||
+        pthread_create(&thread, NULL, wait_for_events, completion) != 0)
+        return false;
+    pthread_detach(thread);
+    completion->n_waiters++;
+    return true;
+}
+
+/* Whoever blocks leaves another thread that does not. */
 static void *wait_for_events(void *arg)
 {
     struct rrto_completion *completion = arg;
+    long pause_ns = LOOK_MIN_NS;
     (void)completion->driver->cuCtxSetCurrent(completion->context);
     pthread_mutex_lock(&completion->lock);
     for (;;) {
         struct rrto_completion_entry *entry = to_wait_for(completion);
         if (!entry) {
+            pause_ns = LOOK_MIN_NS;
             completion->n_idle++;
             while (!completion->n_woken)
                 pthread_cond_wait(&completion->added, &completion->lock);
             completion->n_woken--;
-            continue;
+        } else if (completion->n_waiters - completion->n_blocked > 1 || start_waiter_locked(completion)) {
+            wait_for_entry(completion, entry);
+        } else {
+            look_again(completion, &pause_ns);
         }
-        entry->waited = true;
-        pthread_mutex_unlock(&completion->lock);
-        for (uint32_t i = 0; i < entry->n_events; i++)
-            (void)completion->driver->cuEventSynchronize(entry->events[i]); /* its error is seen by the query */
-        uint64_t now = now_ns();
-        if (entry->not_before_ns > now) {
-            uint64_t left = entry->not_before_ns - now;
-            struct timespec time = {.tv_sec = (time_t)(left / 1000000000u), .tv_nsec = (long)(left % 1000000000u)};
-            while (nanosleep(&time, &time) != 0)
-                continue;
-        }
-        pthread_mutex_lock(&completion->lock);
-        entry->waited = false;
-        entry->heard = true;
-        settle_locked(completion);
     }
     return NULL;
 }
@@ -395,19 +457,13 @@ void rrto_completion_add(struct rrto_completion *completion, struct rrto_complet
     bool waits = entry->n_events || entry->not_before_ns;
     settle_locked(completion); /* the entry may be gone after this */
     if (waits && completion->n_unsettled) {
-        if (completion->n_idle) { /* it is idle no more, though it has not run yet: a second entry needs another one */
+        if (completion->n_idle) { /* it is idle no more, though it has not run yet */
             completion->n_idle--;
             completion->n_woken++;
             pthread_cond_signal(&completion->added);
-        } else if (completion->n_waiters < RRTO_COMPLETION_MAX_WAITERS && to_wait_for(completion)) {
-            pthread_t thread;
-            if (pthread_create(&thread, NULL, wait_for_events, completion) == 0) {
-                pthread_detach(thread);
-                completion->n_waiters++;
-            } else if (completion->n_waiters == 0) {
-                rrto_error("no thread can be started: the connection is given up");
-                rrto_conn_shutdown(completion->outbox->conn);
-            }
+        } else if (completion->n_waiters == 0 && !start_waiter_locked(completion)) {
+            rrto_error("no thread can be started: the connection is given up");
+            rrto_conn_shutdown(completion->outbox->conn);
         }
     }
     pthread_mutex_unlock(&completion->lock);

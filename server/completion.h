@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What waits for the device: replies and payloads on their way to the client. The executor adds entries and goes on;
- * waiter threads block in the driver. Whenever one event has completed, every entry that is complete is sent, oldest
+ * waiter threads block in the driver, each for another stream, while there is one more of them; the last that
+ * can be had does not block but looks at all that nobody waits for again and again, so that none has to wait for
+ * another's. Whenever one event has completed, every entry that is complete is sent, oldest
  * first, so that a payload precedes each reply that the device's order puts behind it (docs/wire.md), whatever streams
  * they belong to. */
 #ifndef RRTO_SERVER_COMPLETION_H
@@ -14,13 +16,14 @@
 
 #include <pthread.h>
 
-enum { RRTO_COMPLETION_MAX_WAITERS = 16, RRTO_COMPLETION_ONE_EVENT = 1, RRTO_COMPLETION_MAX_FOLLOWERS = 64 };
+enum { RRTO_COMPLETION_MAX_WAITERS = 16, RRTO_COMPLETION_ONE_EVENT = 1, RRTO_COMPLETION_MAX_FOLLOWERS = 1024 };
 
 /* A stream of the worker's own that waits for an event of the client's, which the client may record again or destroy
  * meanwhile. */
 struct rrto_completion_follower {
+    struct rrto_completion_follower *next; /* of all that there are */
     void *stream;
-    uint32_t n_users; /* more than one only where there are no more followers to be had */
+    uint32_t n_users; /* more than one only where the driver gives no more streams */
 };
 
 struct rrto_completion_entry {
@@ -55,11 +58,12 @@ struct rrto_completion {
     pthread_cond_t added;
     struct rrto_completion_entry *first, **last;
     struct rrto_completion_entry *free_entries;
-    uint32_t n_waiters, n_idle, n_woken; /* woken: idle ones that were told to go on and have not run yet */
+    /* Blocked: in the driver. Woken: idle ones that were told to go on and have not run yet. */
+    uint32_t n_waiters, n_blocked, n_idle, n_woken;
     uint64_t n_unsettled;
     void **pool; /* events */
     uint32_t n_pool, max_pool;
-    struct rrto_completion_follower followers[RRTO_COMPLETION_MAX_FOLLOWERS];
+    struct rrto_completion_follower *followers;
     uint32_t n_followers;
     int32_t device_error; /* of the device; 0: none. Read by the executor with an atomic load */
 };
@@ -73,7 +77,8 @@ void *rrto_completion_record(struct rrto_completion *completion, void *stream, i
 void rrto_completion_give(struct rrto_completion *completion, void *event);
 
 /* A follower whose stream waits for what the client's event is recorded for at the moment; NULL on failure
- * (*ret_error). The entry that waits for the stream gets it. The executor's thread. */
+ * (*ret_error; RRTO_TOO_LARGE: so many wait for events already that one more is refused). The entry that waits for the
+ * stream gets it. The executor's thread. */
 struct rrto_completion_follower *rrto_completion_follow(struct rrto_completion *completion, void *event,
                                                         int32_t *ret_error);
 /* For an entry that did not come to be. */

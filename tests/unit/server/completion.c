@@ -26,7 +26,7 @@ static struct {
     struct rrto_staging staging;
     struct rrto_conn ours;
     struct fake fake;
-} sets[9];
+} sets[11];
 
 static int setup(void **state)
 {
@@ -157,6 +157,54 @@ static void a_burst_has_waiters_enough(void **state)
     }
 }
 
+/* More streams than there can be waiters: what the last one has done may be what the others wait for. */
+static void more_streams_than_waiters(void **state)
+{
+    (void)state;
+    enum { STREAMS = 100 };
+    unsigned events[STREAMS];
+    char expected[40];
+    for (unsigned i = 0; i < STREAMS; i++)
+        events[i] = add(i, (int)i + 1, NULL, true);
+    for (unsigned i = STREAMS; i-- > 0;) {
+        fake_complete(events[i], 0);
+        snprintf(expected, sizeof expected, "reply %u 0", i);
+        assert_string_equal(next(), expected);
+    }
+    assert_true(completion->n_waiters <= RRTO_COMPLETION_MAX_WAITERS);
+}
+
+/* Each wait for an event of the client's has a stream of its own; where the driver gives no more, the next shares one;
+ * where it gives none, the call fails with the driver's error; a limit is a refusal. */
+static void followers(void **state)
+{
+    (void)state;
+    static struct rrto_completion_follower *all[RRTO_COMPLETION_MAX_FOLLOWERS];
+    int32_t error;
+    fake->max_streams = 0;
+    assert_null(rrto_completion_follow(completion, NULL, &error));
+    assert_int_equal(error, RRTO_CU_OUT_OF_MEMORY);
+    fake->max_streams = 200;
+    for (unsigned i = 0; i < 201; i++) {
+        all[i] = rrto_completion_follow(completion, NULL, &error);
+        assert_non_null(all[i]);
+        assert_int_equal(error, 0);
+        assert_int_equal(all[i]->n_users, i < 200 ? 1 : 2);
+    }
+    for (unsigned i = 0; i < 201; i++)
+        rrto_completion_unfollow(completion, all[i]);
+    fake->max_streams = UINT32_MAX;
+    for (unsigned i = 0; i < RRTO_COMPLETION_MAX_FOLLOWERS; i++) {
+        all[i] = rrto_completion_follow(completion, NULL, &error);
+        assert_non_null(all[i]);
+        assert_int_equal(all[i]->n_users, 1);
+    }
+    assert_null(rrto_completion_follow(completion, NULL, &error));
+    assert_int_equal(error, RRTO_TOO_LARGE);
+    rrto_completion_unfollow(completion, all[7]);
+    assert_ptr_equal(rrto_completion_follow(completion, NULL, &error), all[7]);
+}
+
 /* D2H on stream 1, an event, stream 2 waits for it, only stream 2 is synchronised: the payload comes before the reply.
  */
 static void payload_before_reply(void **state)
@@ -257,10 +305,16 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup(name, setup)
     const struct CMUnitTest tests[] = {
-        TEST(one_after_another),           TEST(streams_do_not_wait_for_each_other),
-        TEST(payload_before_reply),        TEST(in_order_waits),
-        TEST(a_burst_has_waiters_enough),  TEST(device_error),
-        TEST(synchronised_before_a_reply), TEST(many),
+        TEST(one_after_another),
+        TEST(streams_do_not_wait_for_each_other),
+        TEST(payload_before_reply),
+        TEST(in_order_waits),
+        TEST(a_burst_has_waiters_enough),
+        TEST(more_streams_than_waiters),
+        TEST(followers),
+        TEST(device_error),
+        TEST(synchronised_before_a_reply),
+        TEST(many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

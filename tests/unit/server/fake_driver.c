@@ -172,6 +172,23 @@ void fake_complete(unsigned event, int error)
     pthread_mutex_unlock(&lock);
 }
 
+static int stream_create(void **ret, unsigned flags)
+{
+    assert_int_equal(flags, RRTO_CU_STREAM_NON_BLOCKING);
+    if (fake->n_streams >= fake->max_streams)
+        return RRTO_CU_OUT_OF_MEMORY;
+    *ret = (void *)(uintptr_t)++fake->n_streams;
+    return 0;
+}
+
+static int stream_wait_event(void *stream, void *event, unsigned flags)
+{
+    (void)event;
+    (void)flags;
+    assert_non_null(stream);
+    return 0;
+}
+
 static int set_current(void *context)
 {
     (void)context;
@@ -208,6 +225,8 @@ void fake_init(struct fake *into)
     fake->driver.cuEventRecord = event_record;
     fake->driver.cuEventQuery = event_query;
     fake->driver.cuEventSynchronize = event_synchronize;
+    fake->driver.cuStreamCreate = stream_create;
+    fake->driver.cuStreamWaitEvent = stream_wait_event;
     fake->driver.cuCtxSetCurrent = set_current;
     fake->driver.cuGetErrorName = error_text;
     fake->driver.cuGetErrorString = error_text;

@@ -22,6 +22,7 @@ struct fake {
     int error[FAKE_EVENTS];
     unsigned n_events, n_synchronises; /* n_synchronises: that have returned */
     int host_blocks;
+    uint32_t n_streams, max_streams; /* how many cuStreamCreate gives */
 };
 
 /* One at a time: the functions have no argument for it. */
