@@ -5,6 +5,7 @@
 #include "cuda/module.h"
 
 #include "base/log.h"
+#include "base/map.h"
 #include "cuda/device.h"
 #include "cuda/error.h"
 #include "cuda/object.h"
@@ -19,7 +20,8 @@
 enum { MAX_REPLY_BYTES = 1 << 16 };
 
 static pthread_mutex_t load_lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_mutex_t table_lock = PTHREAD_MUTEX_INITIALIZER; /* the modules' function lists */
+static pthread_mutex_t table_lock = PTHREAD_MUTEX_INITIALIZER; /* the modules' function lists, and: */
+static struct rrto_map loaded;                                 /* ids of modules; zeroes are an empty one */
 
 struct rrto_module *rrto_module_create(const void *image, size_t n_image, bool copy)
 {
@@ -49,6 +51,30 @@ struct rrto_module *rrto_module_create(const void *image, size_t n_image, bool c
     return module;
 }
 
+static bool note_loaded(uint32_t id)
+{
+    pthread_mutex_lock(&table_lock);
+    bool noted = rrto_map_put(&loaded, id, 0);
+    pthread_mutex_unlock(&table_lock);
+    return noted;
+}
+
+static void forget_loaded(uint32_t id)
+{
+    pthread_mutex_lock(&table_lock);
+    (void)rrto_map_remove(&loaded, id, NULL);
+    pthread_mutex_unlock(&table_lock);
+}
+
+bool rrto_module_is_loaded(uint32_t id)
+{
+    uint64_t value;
+    pthread_mutex_lock(&table_lock);
+    bool found = rrto_map_get(&loaded, id, &value);
+    pthread_mutex_unlock(&table_lock);
+    return found;
+}
+
 static int32_t send_image(struct rrto_module *module, const void *data, size_t n_bytes, bool wait)
 {
     int status = rrto_module_parse(data, n_bytes, &module->layout);
@@ -57,7 +83,12 @@ static int32_t send_image(struct rrto_module *module, const void *data, size_t n
     module->id = rrto_object_mint(RRTO_OBJECT_MODULE);
     struct rrto_args_module_load args = {.module = module->id, .n_bytes = n_bytes};
     struct rrto_issue_extra extra = {.up = data, .wait = wait};
-    return rrto_cuda_issued(rrto_issue_module_load(&args, &extra));
+    if (!note_loaded(module->id))
+        return RRTO_CUDA_NO_MEMORY;
+    int32_t result = rrto_cuda_issued(rrto_issue_module_load(&args, &extra));
+    if (result)
+        forget_loaded(module->id);
+    return result;
 }
 
 static int32_t load_fatbin(struct rrto_module *module, const void *data, size_t n_bytes, uint32_t capability, bool wait)
@@ -129,6 +160,7 @@ int32_t rrto_module_unload(struct rrto_module *module)
     if (module->tried && module->status == RRTO_CUDA_SUCCESS && rrto_session_open()) {
         struct rrto_args_module_unload args = {.module = module->id};
         rrto_symbol_drop(module->id);
+        forget_loaded(module->id);
         result = rrto_cuda_issued(rrto_issue_module_unload(&args, NULL));
     }
     for (struct rrto_function *function = module->functions, *next; function; function = next) {

@@ -47,6 +47,9 @@ int32_t rrto_module_unload(struct rrto_module *module);
  * is fail-stop). */
 int32_t rrto_module_load(struct rrto_module *module, bool wait);
 
+/* Whether the module of that id is loaded. Any thread. */
+bool rrto_module_is_loaded(uint32_t id);
+
 /* The function of that name, from the table or new; not looked up on the server yet. Its handle is function->handle.
  * NULL: memory is short. */
 struct rrto_function *rrto_module_function(struct rrto_module *module, const char *name);

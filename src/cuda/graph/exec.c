@@ -6,6 +6,7 @@
 #include "cuda/graph/capture.h"
 #include "cuda/graph/library.h"
 #include "cuda/memory.h"
+#include "cuda/module.h"
 #include "cuda/object.h"
 #include "cuda/stream.h"
 #include "gen/issue_ops.h"
@@ -128,7 +129,8 @@ void rrto_exec_destroy(struct rrto_exec *exec)
     free(exec);
 }
 
-/* Whether the memory that the op touches is still there: that ops on memory cannot fail depends on it. */
+/* Whether the memory that the op touches is still there: that ops on memory cannot fail depends on it. A variable goes
+ * with its module. */
 static bool memory_is_there(const struct rrto_work *work)
 {
     uint16_t number;
@@ -171,6 +173,10 @@ static bool memory_is_there(const struct rrto_work *work)
         struct rrto_args_mem_set_2d_d8 args;
         return rrto_unpack_mem_set_2d_d8(&dec, &args) &&
                rrto_memory_live(args.dst, args.pitch * (args.height - 1) + args.width);
+    }
+    case RRTO_OP_symbol_copy_h2d: {
+        struct rrto_args_symbol_copy_h2d args;
+        return rrto_unpack_symbol_copy_h2d(&dec, &args) && rrto_module_is_loaded(args.module);
     }
     default:
         return true;
