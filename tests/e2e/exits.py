@@ -6,8 +6,8 @@ still work, and a destructor that calls CUDA after rrto has said goodbye gets cu
     exits.py PROGRAM     (programs/exits.c)
 
 Rule: 29
-Seen to fail: the counters are not shared with their file: every way of ending leaves a report that knows nothing; the flag that the process is
-ending is not set: the late destructor gets 0 and 46; the session is torn down at the end: threads that still work get 46, and say so. With both modes.
+Seen to fail: the counters are not shared with their file: every way of ending leaves a report that knows nothing; the session is torn down at the
+end: that is said where exit() ends the program. With both modes. (The flag that the process is ending, not set: semantics/29-exit.)
 """
 
 import json

@@ -75,7 +75,8 @@ int main(void)
 
     unregister_kernels();
     check("without the module", cudaGraphLaunch(up, stream) == cudaErrorInvalidValue &&
-                                    cudaGraphLaunch(down, stream) == cudaErrorInvalidValue && cudaGraphLaunch(both, stream) == cudaErrorInvalidValue);
+                                    cudaGraphLaunch(down, stream) == cudaErrorInvalidValue &&
+                                    cudaGraphLaunch(both, stream) == cudaErrorInvalidValue);
     (void)cudaGetLastError();
     OK(cudaGraphLaunch(other, stream));
     check("other graphs", cudaStreamSynchronize(stream) == cudaSuccess && cudaGetLastError() == cudaSuccess);

@@ -105,8 +105,10 @@ static bool neighbour(void)
 {
     bool right = true;
     start();
-    for (int i = 0; !atomic_load(enough) || i < 3; i++)
+    for (int i = 0; !atomic_load(enough) || i < 3; i++) {
         right = right && works(i);
+        usleep(10000);
+    }
     return right;
 }
 
