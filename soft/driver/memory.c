@@ -102,7 +102,7 @@ static uint64_t block_map(size_t n_bytes, bool host)
     if (start != MAP_FAILED && !host)
         used_bytes += n;
     pthread_mutex_unlock(&lock);
-    if (start != MAP_FAILED && soft_sched_on())
+    if (start != MAP_FAILED && soft_sched_poison())
         memset(start, soft_sched_poison(), n > POISON_MOST ? POISON_MOST : n);
     return start == MAP_FAILED ? 0 : (uint64_t)(uintptr_t)start;
 }
@@ -400,7 +400,7 @@ static void physical_drop(struct physical *physical, CUmemGenericAllocationHandl
 /* New memory holds nothing that anybody may rely on. */
 static void physical_poison(const struct physical *physical)
 {
-    if (!soft_sched_on())
+    if (!soft_sched_poison())
         return;
     void *memory = mmap(NULL, physical->n_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, (off_t)physical->offset);
     if (memory == MAP_FAILED)

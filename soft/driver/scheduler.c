@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The adversarial scheduler. One thread carries out ops, one at a time; another one host functions, which may wait for
- * the application. An op is runnable when it is the first of its queue and what it waits for is done; it runs when
- * somebody needs it (waits for it or for something behind it, or has polled for it), when its seed says "early", or
- * when it has been there for a while, so that programs which need progress without asking get it. */
+/* The scheduler. One thread carries out ops, one at a time; another one host functions, which may wait for the
+ * application. An op is runnable when it is the first of its queue, what it waits for is done, and the word that it
+ * waits for is there; it runs when somebody needs it (waits for it or for something behind it, or has polled for it),
+ * when its seed says "early", or when it has been there for a while, so that programs which need progress without
+ * asking get it. While it is off, nothing is queued until a host function or a word is waited for; then every op is an
+ * early one, until the queues are empty again. */
 #include "scheduler.h"
 
 #include <errno.h>
@@ -12,7 +14,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { GRACE_MS = 25, MAX_POLLS = 4, MAX_WAITS = 64 };
+enum { GRACE_MS = 25, MAX_POLLS = 4, LOOK_MIN_NS = 20000, LOOK_MAX_NS = 1000000 };
 
 struct soft_op {
     struct soft_op *before, *after; /* in its queue */
@@ -23,6 +25,8 @@ struct soft_op {
     bool early, wanted, running, done, for_host;
     struct soft_op **waits_for;
     unsigned n_waits;
+    const uint32_t *word; /* to be `value` or, cyclically, beyond it first; the host writes it and tells nobody */
+    uint32_t value;
     uint64_t time_ns;
     CUresult (*run)(void *arg);
     _Alignas(16) char arg[];
@@ -38,8 +42,8 @@ struct soft_queue {
 static struct {
     pthread_mutex_t lock;
     pthread_cond_t changed, done;
-    bool on, started;
-    uint64_t seed, n_ops, n_queues;
+    bool adversarial, started;
+    uint64_t seed, n_ops, n_queues, n_pending;
     struct soft_op *oldest, *newest;
     struct soft_queue legacy, *queues; /* all but the legacy one */
     CUresult error;                    /* the device's, for ever */
@@ -64,11 +68,11 @@ static bool sched_parse(void)
     if (strncmp(text, prefix, sizeof prefix - 1) == 0) {
         errno = 0;
         state.seed = strtoull(text + sizeof prefix - 1, &end, 10);
-        state.on = !errno && end != text + sizeof prefix - 1 && !*end;
+        state.adversarial = !errno && end != text + sizeof prefix - 1 && !*end;
     }
-    if (!state.on)
+    if (!state.adversarial)
         soft_complain("soft GPU: SOFT_GPU_SCHED is '%.80s'; adversarial:SEED is what it can be", text);
-    return state.on;
+    return state.adversarial;
 }
 
 bool soft_sched_init(void)
@@ -92,7 +96,7 @@ bool soft_sched_init(void)
 
 bool soft_sched_on(void)
 {
-    return state.on;
+    return state.adversarial || __atomic_load_n(&state.n_pending, __ATOMIC_ACQUIRE) > 0;
 }
 
 CUresult soft_device_error(void)
@@ -110,7 +114,7 @@ void soft_device_fail(CUresult error)
 
 uint8_t soft_sched_poison(void)
 {
-    return state.on ? (uint8_t)(0xC1 + mix(state.seed) % 31 * 2) : 0;
+    return state.adversarial ? (uint8_t)(0xC1 + mix(state.seed) % 31 * 2) : 0;
 }
 
 /* --- ops
@@ -137,12 +141,18 @@ static bool op_wait_for(struct soft_op *op, struct soft_op *other)
     return true;
 }
 
-static bool op_runnable(const struct soft_op *op)
+/* Its turn has come, but for the word. */
+static bool op_first(const struct soft_op *op)
 {
     for (unsigned i = 0; i < op->n_waits; i++)
         if (!op->waits_for[i]->done)
             return false;
     return !op->before && !op->running;
+}
+
+static bool op_runnable(const struct soft_op *op)
+{
+    return op_first(op) && (!op->word || (int32_t)(__atomic_load_n(op->word, __ATOMIC_ACQUIRE) - op->value) >= 0);
 }
 
 /* Everything that op stands behind is needed now. What an op waits for is older than it, so one walk does. */
@@ -174,6 +184,8 @@ static CUresult op_wait(struct soft_op *op)
  * others op by op. */
 static bool op_is_early(const struct soft_op *op)
 {
+    if (!state.adversarial)
+        return true;
     switch (state.seed % 3) {
     case 1:
         return false;
@@ -199,6 +211,7 @@ static void op_finish(struct soft_op *op)
         op_release(op->waits_for[i]);
     op->n_waits = 0;
     op_release(op);
+    __atomic_sub_fetch(&state.n_pending, 1, __ATOMIC_RELEASE);
     if (queue->closed && !queue->first) {
         struct soft_queue **at = &state.queues;
         while (*at != queue)
@@ -214,11 +227,15 @@ static void op_finish(struct soft_op *op)
  * ----------------------------------------------------------------------------------------------- */
 
 static void consider(const struct soft_queue *queue, bool for_host, uint64_t now, struct soft_op **best,
-                     uint64_t *ret_due)
+                     uint64_t *ret_due, bool *ret_word)
 {
     struct soft_op *op = queue->first;
-    if (!op || op->for_host != for_host || !op_runnable(op))
+    if (!op || op->for_host != for_host || !op_first(op))
         return;
+    if (!op_runnable(op)) {
+        *ret_word = true;
+        return;
+    }
     if (!op->wanted && !op->early && op->due_ns > now) {
         *ret_due = op->due_ns < *ret_due ? op->due_ns : *ret_due;
         return;
@@ -230,13 +247,21 @@ static void consider(const struct soft_queue *queue, bool for_host, uint64_t now
 static void *carry_out(void *which)
 {
     bool for_host = which != NULL;
+    uint64_t look_ns = LOOK_MIN_NS; /* nobody tells of a word: how long until it is looked at again */
     pthread_mutex_lock(&state.lock);
     for (;;) {
         uint64_t due = UINT64_MAX, now = soft_now_ns();
         struct soft_op *op = NULL;
-        consider(&state.legacy, for_host, now, &op, &due);
+        bool word = false;
+        consider(&state.legacy, for_host, now, &op, &due, &word);
         for (const struct soft_queue *queue = state.queues; queue; queue = queue->next)
-            consider(queue, for_host, now, &op, &due);
+            consider(queue, for_host, now, &op, &due, &word);
+        if (op || !word)
+            look_ns = LOOK_MIN_NS;
+        else if (now + look_ns < due)
+            due = now + look_ns;
+        if (!op && word && look_ns < LOOK_MAX_NS)
+            look_ns *= 2;
         if (!op && due == UINT64_MAX) {
             pthread_cond_wait(&state.changed, &state.lock);
         } else if (!op) {
@@ -298,8 +323,6 @@ static void queue_close_locked(struct soft_queue *queue)
 
 struct soft_queue *soft_queue_create(bool blocking)
 {
-    if (!state.on)
-        return NULL;
     pthread_mutex_lock(&state.lock);
     struct soft_queue *queue = queue_add(blocking);
     pthread_mutex_unlock(&state.lock);
@@ -353,7 +376,8 @@ static struct soft_op *op_add(CUstream stream, struct soft_op *behind, CUresult 
         return NULL;
     }
     op->number = ++state.n_ops;
-    op->order = mix(state.seed * 31 + op->number);
+    op->order = state.adversarial ? mix(state.seed * 31 + op->number) : op->number;
+    __atomic_add_fetch(&state.n_pending, 1, __ATOMIC_RELEASE);
     op->due_ns = soft_now_ns() + (uint64_t)GRACE_MS * 1000000u;
     op->early = op_is_early(op);
     op->before = queue->last;
@@ -387,7 +411,7 @@ static CUresult enqueue(CUstream stream, CUresult (*run)(void *arg), const void 
 
 CUresult soft_enqueue(CUstream stream, CUresult (*run)(void *arg), const void *arg, size_t n_arg)
 {
-    if (state.on)
+    if (soft_sched_on())
         return enqueue(stream, run, arg, n_arg, false);
     CUresult error = soft_device_error();
     return error ? error : run((void *)(uintptr_t)arg);
@@ -395,10 +419,20 @@ CUresult soft_enqueue(CUstream stream, CUresult (*run)(void *arg), const void *a
 
 CUresult soft_enqueue_host(CUstream stream, CUresult (*run)(void *arg), const void *arg, size_t n_arg)
 {
-    if (state.on)
-        return enqueue(stream, run, arg, n_arg, true);
-    CUresult error = soft_device_error();
-    return error ? error : run((void *)(uintptr_t)arg);
+    return enqueue(stream, run, arg, n_arg, true);
+}
+
+CUresult soft_enqueue_wait(CUstream stream, const uint32_t *word, uint32_t value)
+{
+    pthread_mutex_lock(&state.lock);
+    struct soft_op *op = state.error ? NULL : op_add(stream, NULL, NULL, NULL, 0, false);
+    CUresult result = op ? CUDA_SUCCESS : state.error ? state.error : CUDA_ERROR_OUT_OF_MEMORY;
+    if (op) {
+        op->word = word; /* nobody has looked at the op: the lock is held */
+        op->value = value;
+    }
+    pthread_mutex_unlock(&state.lock);
+    return result;
 }
 
 /* Waits for ops that are pending now; NULL ones are done. */
@@ -414,7 +448,7 @@ static CUresult wait_for_last(struct soft_op *op)
 
 CUresult soft_settle(CUstream stream)
 {
-    if (!state.on)
+    if (!soft_sched_on())
         return soft_device_error();
     pthread_mutex_lock(&state.lock);
     /* For the legacy stream that is more than its own queue. */
@@ -426,7 +460,7 @@ CUresult soft_settle(CUstream stream)
 
 CUresult soft_settle_all(void)
 {
-    if (!state.on)
+    if (!soft_sched_on())
         return soft_device_error();
     pthread_mutex_lock(&state.lock);
     for (uint64_t newest = state.n_ops; state.oldest && state.oldest->number <= newest;) {
@@ -451,7 +485,7 @@ static CUresult poll_locked(struct soft_op *op)
 
 CUresult soft_query(CUstream stream)
 {
-    if (!state.on)
+    if (!soft_sched_on())
         return soft_device_error();
     pthread_mutex_lock(&state.lock);
     struct soft_queue *queue = queue_of(stream);
@@ -467,7 +501,8 @@ CUresult soft_query(CUstream stream)
 
 CUresult soft_event_record(CUevent event, CUstream stream)
 {
-    if (!state.on) {
+    if (!soft_sched_on()) {
+        soft_event_forget(event);
         event->time_ns = soft_now_ns();
         event->recorded = true;
         return soft_device_error();
@@ -488,7 +523,7 @@ CUresult soft_event_record(CUevent event, CUstream stream)
 
 CUresult soft_event_query(CUevent event)
 {
-    if (!state.on)
+    if (!event->mark)
         return soft_device_error();
     pthread_mutex_lock(&state.lock);
     CUresult result = poll_locked(event->mark);
@@ -500,7 +535,7 @@ CUresult soft_event_query(CUevent event)
 
 CUresult soft_event_wait(CUevent event)
 {
-    if (!state.on)
+    if (!soft_sched_on())
         return soft_device_error();
     pthread_mutex_lock(&state.lock);
     CUresult result = wait_for_last(event->mark);
@@ -510,7 +545,7 @@ CUresult soft_event_wait(CUevent event)
 
 CUresult soft_event_order(CUevent event, CUstream stream)
 {
-    if (!state.on)
+    if (!soft_sched_on())
         return soft_device_error();
     pthread_mutex_lock(&state.lock);
     bool ok = !event->mark || event->mark->done || op_add(stream, event->mark, NULL, NULL, 0, false);
@@ -526,42 +561,4 @@ void soft_event_forget(CUevent event)
         op_release(event->mark);
     event->mark = NULL;
     pthread_mutex_unlock(&state.lock);
-}
-
-/* --- for the soft cuBLAS and cuDNN
- * --------------------------------------------------------------------------------------- */
-
-SOFT_EXPORT int rrto_soft_enqueue(void *stream, int (*run)(void *arg), const void *arg, size_t n_arg);
-SOFT_EXPORT int rrto_soft_settle(void *stream);
-
-/* A library's op, as soft_enqueue; run's statuses are the library's own: a failure behind the call is a failed launch.
- * -1: the scheduler is off, and the op is the caller's to carry out. */
-struct library_op {
-    int (*run)(void *arg);
-    _Alignas(16) char arg[];
-};
-
-static CUresult library_run(void *arg)
-{
-    struct library_op *op = arg;
-    return op->run(op->arg) ? CUDA_ERROR_LAUNCH_FAILED : CUDA_SUCCESS;
-}
-
-int rrto_soft_enqueue(void *stream, int (*run)(void *arg), const void *arg, size_t n_arg)
-{
-    if (!state.on)
-        return -1;
-    struct library_op *op = malloc(sizeof *op + n_arg);
-    if (!op)
-        return CUDA_ERROR_OUT_OF_MEMORY;
-    op->run = run;
-    memcpy(op->arg, arg, n_arg);
-    CUresult result = enqueue(stream, library_run, op, sizeof *op + n_arg, false);
-    free(op);
-    return (int)result;
-}
-
-int rrto_soft_settle(void *stream)
-{
-    return (int)soft_settle(stream);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* When the work of a stream is carried out. Off (the default): at the call. Adversarial
+/* When the work of a stream is carried out. Off (the default): at the call, unless a host function or a word has to be
+ * waited for: then streams are queues until all of that has happened, and what can run runs at its call. Adversarial
  * (SOFT_GPU_SCHED=adversarial:SEED, for tests): streams are queues; each op runs at the earliest or the latest moment
  * that CUDA's rules allow, ops of independent streams in a seeded order; docs/soft-gpu.md. All functions: any thread.
  */
@@ -10,6 +11,7 @@
 
 /* Reads SOFT_GPU_SCHED, once. false: it makes no sense. */
 bool soft_sched_init(void);
+/* Whether ops are queued: now, or always. */
 bool soft_sched_on(void);
 /* The device has failed, as by a kernel's access to memory that is not there: it stays so, and every call that asks,
  * waits or makes work says so. The first error stays. */
@@ -23,8 +25,11 @@ uint8_t soft_sched_poison(void);
  * this op when it is one that runs at the earliest moment. Otherwise a failure of run is the device's: every later call
  * that asks or waits reports it. */
 CUresult soft_enqueue(CUstream stream, CUresult (*run)(void *arg), const void *arg, size_t n_arg);
-/* As above; run may wait for anything the application does. */
+/* As above, on a thread of its own, whether the scheduler is on or off; run may wait for anything the application does.
+ */
 CUresult soft_enqueue_host(CUstream stream, CUresult (*run)(void *arg), const void *arg, size_t n_arg);
+/* Later work of the stream waits until (int32_t)(*word - value) >= 0, which the host makes true without a call. */
+CUresult soft_enqueue_wait(CUstream stream, const uint32_t *word, uint32_t value);
 /* Blocks until everything enqueued to the stream (NULL: the legacy one) before the call has run. */
 CUresult soft_settle(CUstream stream);
 /* The same for all streams. */

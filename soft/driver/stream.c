@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Streams and events. While the scheduler is off, work is done when a call returns and an event is the time at which it
+/* Streams and events. While nothing is queued, work is done when a call returns and an event is the time at which it
  * was recorded; otherwise it is a mark in the stream's queue. */
 #include "driver.h"
 #include "scheduler.h"
@@ -40,7 +40,7 @@ SOFT_EXPORT CUresult cuStreamCreateWithPriority(CUstream *ret_stream, unsigned i
     *stream = (struct CUstream_st){.magic = SOFT_STREAM, .flags = flags, .priority = priority};
     stream->priority = priority < -5 ? -5 : priority > 0 ? 0 : priority;
     stream->queue = soft_queue_create(!(flags & CU_STREAM_NON_BLOCKING));
-    if (soft_sched_on() && !stream->queue) {
+    if (!stream->queue) {
         free(stream);
         return CUDA_ERROR_OUT_OF_MEMORY;
     }
@@ -141,6 +141,20 @@ SOFT_EXPORT CUresult cuLaunchHostFunc(CUstream stream, CUhostFn function, void *
         return CUDA_ERROR_INVALID_VALUE;
     struct host_function call = {function, argument};
     return soft_enqueue_host(stream, host_function_run, &call, sizeof call);
+}
+
+/* What the worker needs of the stream memory operations. The address is a host's: there is no other memory. */
+SOFT_EXPORT CUresult cuStreamWaitValue32_v2(CUstream stream, CUdeviceptr address, uint32_t value, unsigned int flags);
+SOFT_EXPORT CUresult cuStreamWaitValue32_v2(CUstream stream, CUdeviceptr address, uint32_t value, unsigned int flags)
+{
+    enum { GEQ = 0 }; /* CU_STREAM_WAIT_VALUE_GEQ */
+    if (!soft_stream_ok(stream))
+        return CUDA_ERROR_INVALID_HANDLE;
+    if (!address || address % sizeof value)
+        return CUDA_ERROR_INVALID_VALUE;
+    if (flags != GEQ)
+        return CUDA_ERROR_NOT_SUPPORTED;
+    return soft_enqueue_wait(stream, (const uint32_t *)(uintptr_t)address, value);
 }
 
 static bool event_ok(CUevent event)
