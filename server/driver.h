@@ -23,6 +23,8 @@ enum rrto_cuda_result {
 enum {
     RRTO_CU_STREAM_NON_BLOCKING = 1,
     RRTO_CU_EVENT_DISABLE_TIMING = 2,
+    RRTO_CU_STREAM_WAIT_VALUE_GEQ = 0, /* cyclically: (int32_t)(word - value) >= 0 */
+    RRTO_CU_HOST_ALLOC_DEVICE_MAP = 2,
     RRTO_CU_MEM_TYPE_DEVICE = 2,
     RRTO_CU_LAUNCH_PARAM_BUFFER_POINTER = 1,
     RRTO_CU_LAUNCH_PARAM_BUFFER_SIZE = 2,
@@ -110,6 +112,9 @@ struct rrto_cu_launch_config {
     X(cuLaunchKernelEx, 0, (const struct rrto_cu_launch_config *, void *, void **, void **))                           \
     X(cuStreamCreate, 1, (void **, unsigned))                                                                          \
     X(cuStreamWaitEvent, 1, (void *, void *, unsigned))                                                                \
+    X(cuStreamWaitValue32_v2, 0, (void *, uint64_t, uint32_t, unsigned))                                               \
+    X(cuMemHostGetDevicePointer_v2, 0, (uint64_t *, void *, unsigned))                                                 \
+    X(cuFuncLoad, 0, (void *))                                                                                         \
     X(cuStreamQuery, 1, (void *))                                                                                      \
     X(cuEventCreate, 1, (void **, unsigned))                                                                           \
     X(cuEventDestroy_v2, 1, (void *))                                                                                  \

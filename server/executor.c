@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MAX_LOOKED_AT = 4096 };
+
 /* --- failing
  * -------------------------------------------------------------------------------------------------------------------
  */
@@ -68,12 +70,33 @@ static int32_t not_supported(uint8_t library)
  * -----------------------------------------------------------------------------------------------------------------------
  */
 
+static uint16_t number_of(const uint8_t *op)
+{
+    uint16_t number;
+    memcpy(&number, op, sizeof number);
+    return number;
+}
+
 static uint64_t field_u64(const uint8_t *op, size_t n, int32_t offset)
 {
     uint64_t value = 0;
     if (offset >= 0 && (size_t)offset + sizeof value <= n)
         memcpy(&value, op + offset, sizeof value);
     return value;
+}
+
+/* What a copy has waited for goes where the copy takes it from. A share of the block; NULL: no such gate, or other
+ * bytes than it waits for. */
+static struct rrto_staging_block *gate_memory(struct rrto_worker *worker, const struct rrto_record_op *op, uint64_t n)
+{
+    struct rrto_args_gate_fill args;
+    struct rrto_dec dec;
+    rrto_dec_init(&dec, op->bytes, op->n_bytes);
+    const struct rrto_gate *gate = rrto_unpack_gate_fill(&dec, &args) ? rrto_gates_find(worker, args.gate) : NULL;
+    if (!gate || !gate->block || gate->n_bytes != n)
+        return NULL;
+    rrto_staging_share(gate->block, 1);
+    return gate->block;
 }
 
 /* Where the payload of an op goes. */
@@ -89,6 +112,13 @@ static int on_payload(void *arg, const struct rrto_record_op *op, void **ret_to,
     *ret_to = NULL;
     if (n == 0)
         return RRTO_OK;
+    if (number_of(op->bytes) == RRTO_OP_gate_fill && !worker->failure) {
+        worker->up = gate_memory(worker, op, n);
+        if (!worker->up)
+            return RRTO_INVALID;
+        *ret_to = worker->up->data;
+        return RRTO_OK;
+    }
     if (n > (is_copy ? worker->backing.max_mapped : (uint64_t)RRTO_WORKER_MAX_MODULE_BYTES))
         return RRTO_TOO_LARGE;
     rrto_worker_make_room(worker);
@@ -125,9 +155,9 @@ static int32_t execute(struct rrto_worker *worker, struct rrto_exec *exec, const
     }
     if (op->wait && worker->answers[number] != RRTO_ANSWERS_SOMETHING)
         worker->answers[number] = exec->deferred || exec->reply.size ? RRTO_ANSWERS_SOMETHING : RRTO_ANSWERS_NOTHING;
-    /* Plain mode: what waits has completed, so that a fault shows at its op. */
+    /* Plain mode: what waits has completed, so that a fault shows at its op; unless it may be standing at a gate. */
     if (status == 0 && worker->plain && op->wait && !exec->deferred && info->flags & RRTO_OP_DEVICE &&
-        info->stream_offset >= 0) {
+        info->stream_offset >= 0 && !worker->gates.n_closed) {
         uint32_t id;
         void *stream;
         memcpy(&id, op->bytes + info->stream_offset, sizeof id);
@@ -155,11 +185,9 @@ static int on_op(void *arg, const struct rrto_record_op *op)
 {
     struct rrto_worker *worker = arg;
     const struct rrto_op_info *info = rrto_op_info_of(op->bytes, op->n_bytes);
-    uint16_t number;
     worker->n_ops++;
     if (!info)
         return RRTO_PROTOCOL;
-    memcpy(&number, op->bytes, sizeof number);
     struct rrto_exec exec = {.worker = worker,
                              .position = op->position,
                              .up = op->payload,
@@ -178,13 +206,15 @@ static int on_op(void *arg, const struct rrto_record_op *op)
     if (worker->failure)
         exec.library = worker->failure_library;
     else
-        status = judge_failure(worker, &exec, execute(worker, &exec, info, op, number));
+        status = judge_failure(worker, &exec, execute(worker, &exec, info, op, number_of(op->bytes)));
     worker->reply = exec.reply; /* it may have grown */
     if (worker->up)
         rrto_staging_release(worker->up);
     if (worker->lent)
         rrto_staging_release(worker->lent);
     worker->up = worker->lent = NULL;
+    if (worker->failure) /* no function of the client's runs any more */
+        rrto_gates_open_all(worker);
     if (exec.reply.failed)
         return RRTO_NO_MEMORY;
     if (status < 0) {
@@ -235,6 +265,44 @@ static int take_ops(struct rrto_worker *worker)
     return RRTO_OK;
 }
 
+/* The event that the op at position records, if it is still there and has not been recorded since: NULL when not, or
+ * when that is too much to look at. */
+static void *recorded_by(struct rrto_worker *worker, uint64_t position, const uint8_t *op, size_t n)
+{
+    const struct rrto_log *log = rrto_record_decoder_log(worker->decoder);
+    struct rrto_args_event_record args, later;
+    struct rrto_dec dec;
+    bool ok;
+    rrto_dec_init(&dec, op, n);
+    if (number_of(op) != RRTO_OP_event_record || !rrto_unpack_event_record(&dec, &args) ||
+        log->head - position > MAX_LOOKED_AT)
+        return NULL;
+    while (++position < log->head) {
+        op = rrto_log_get(log, position, &n);
+        rrto_dec_init(&dec, op, n);
+        if (number_of(op) == RRTO_OP_event_record && rrto_unpack_event_record(&dec, &later) &&
+            later.event == args.event)
+            return NULL;
+    }
+    return rrto_objects_get(worker, RRTO_KIND_event, args.event, &ok);
+}
+
+/* The stream that the op is on, if it names one that is still there. While a gate is closed, for the record of an event
+ * that event: what has come to the stream since may be waiting for whoever asks. */
+static bool what_completes(struct rrto_worker *worker, uint64_t position, void **ret_stream, void **ret_event)
+{
+    size_t n;
+    uint32_t id;
+    const uint8_t *op = rrto_log_get(rrto_record_decoder_log(worker->decoder), position, &n);
+    const struct rrto_op_info *info = op ? rrto_op_info_of(op, n) : NULL;
+    if (!info || info->stream_offset < 0)
+        return false;
+    memcpy(&id, op + info->stream_offset, sizeof id);
+    if (worker->gates.n_closed)
+        *ret_event = recorded_by(worker, position, op, n);
+    return rrto_worker_stream(worker, id, ret_stream) || *ret_event;
+}
+
 /* A REPLY for the op at a position, once it has completed: by its stream where it names one, else by all of them. */
 static int take_subscription(struct rrto_worker *worker)
 {
@@ -250,17 +318,10 @@ static int take_subscription(struct rrto_worker *worker)
     worker->hash = 0; /* nobody compares it: the op is long past */
     if (worker->failure)
         return rrto_worker_reply(&exec, worker->failure, NULL, 0, NULL);
-    size_t n;
-    const uint8_t *op = rrto_log_get(log, exec.position, &n);
-    const struct rrto_op_info *info = op ? rrto_op_info_of(op, n) : NULL;
-    if (info && info->stream_offset >= 0) {
-        uint32_t id;
-        void *stream;
-        memcpy(&id, op + info->stream_offset, sizeof id);
-        if (rrto_worker_stream(worker, id, &stream)) {
-            int32_t answer = judge_failure(worker, &exec, rrto_worker_complete_after(&exec, stream, NULL, NULL, 0));
-            return answer > 0 ? rrto_worker_reply(&exec, answer, NULL, 0, NULL) : answer;
-        }
+    void *stream = NULL, *event = NULL;
+    if (what_completes(worker, exec.position, &stream, &event)) {
+        int32_t answer = judge_failure(worker, &exec, rrto_worker_complete_after(&exec, stream, event, NULL, 0));
+        return answer > 0 ? rrto_worker_reply(&exec, answer, NULL, 0, NULL) : answer;
     }
     uint32_t n_events = 0;
     int32_t error;
@@ -323,6 +384,7 @@ int rrto_worker_run(struct rrto_worker *worker)
         rrto_info("the connection ended after %lu ops", worker->n_ops);
     else
         protocol_error(worker, position, status, worker->refused ? worker->refused : "the client's op stream");
+    rrto_gates_open_all(worker);
     /* What the client still waits for is sent, if the device finishes within a while. */
     if (!is_connection_trouble(status)) {
         (void)rrto_completion_flush(&worker->completion, 2000);

@@ -143,6 +143,7 @@ static void describe_device(struct rrto_worker *worker, struct rrto_control_welc
         rrto_info(
             "kernels can reach this worker's memory (pageableMemoryAccess): it holds nothing but its client's data");
     welcome->soft = driver->soft;
+    welcome->n_gates = rrto_gates_supported(driver) ? RRTO_GATES_MAX : 0;
     snprintf(welcome->compute, sizeof welcome->compute, "%s", worker->options.compute);
     if (worker->compute.mode == RRTO_COMPUTE_TIMED)
         snprintf(welcome->compute, sizeof welcome->compute, "%.24s ms", worker->options.compute);

@@ -6,6 +6,7 @@
 #include "backing.h"
 #include "completion.h"
 #include "driver.h"
+#include "gates.h"
 #include "gen/ops.h"
 #include "objects.h"
 #include "options.h"
@@ -67,12 +68,15 @@ struct rrto_worker {
     struct rrto_worker_stream streams[RRTO_WORKER_MAX_STREAMS]; /* [0]: the legacy stream */
     uint32_t n_streams;
     void *barrier_stream;
+    void *remains; /* a stream of the worker's: behind what streams had that were destroyed while gates were closed */
+    struct rrto_gates gates;
     struct {
         uint64_t address, n_bytes;
         uint32_t module;
     } symbols[RRTO_WORKER_MAX_SYMBOLS]; /* of the modules that are loaded */
     uint32_t n_symbols;
     struct rrto_retired *retired, **last_retired, *free_retired;
+    uint64_t n_finished; /* of what was retired */
 
     struct rrto_staging_block *up;   /* the payload that is being received, or that the op under execution carries */
     struct rrto_staging_block *lent; /* what rrto_worker_staging gave last */
@@ -98,9 +102,11 @@ int32_t rrto_worker_reply(struct rrto_exec *exec, int32_t status, void **events,
 int32_t rrto_worker_keep_up(struct rrto_exec *exec, void *stream);
 /* Does what has become possible: gives back staging, unmaps. Never blocks. */
 void rrto_worker_collect(struct rrto_worker *worker);
-/* Blocks until a retired item is through (memory is short). False when there is none. */
-bool rrto_worker_collect_one(struct rrto_worker *worker);
-/* Blocks while more staging is in use than the limit says. */
+/* Blocks until a retired item is through (memory is short); while gates are closed, which may keep them, at most for
+ * patience_ms. False when there is none. */
+bool rrto_worker_collect_one(struct rrto_worker *worker, unsigned patience_ms);
+/* Blocks while more staging is in use than the limit says; while gates are closed, which keep it in use, for a while.
+ */
 void rrto_worker_make_room(struct rrto_worker *worker);
 void rrto_worker_retire(struct rrto_worker *worker, void *event, struct rrto_staging_block *block, int64_t page);
 /* Records an event on every stream. Returns the array (the caller's, with its events), or NULL with *ret_error. */
@@ -111,6 +117,9 @@ int32_t rrto_worker_barrier(struct rrto_worker *worker, void **ret_event);
 /* Everything issued from now on, on any stream, comes behind what is on this stream now: what a synchronise means when
  * nobody waits for it. */
 int32_t rrto_worker_order_behind(struct rrto_worker *worker, void *stream);
+/* Where a module's variable is. A CUDA error, or RRTO_INVALID. */
+int32_t rrto_worker_find_symbol(struct rrto_worker *worker, uint32_t module_id, const uint8_t *bytes, uint32_t n_bytes,
+                                uint64_t *ret_address, size_t *ret_n);
 /* Looks up a stream for a handler; false: no such id. */
 bool rrto_worker_stream(struct rrto_worker *worker, uint32_t id, void **ret_stream);
 

@@ -77,7 +77,7 @@ void rrto_staging_release(void *arg)
     struct rrto_staging *staging = block->staging;
     pthread_mutex_lock(&staging->lock);
     __atomic_fetch_sub(&staging->n_used, block->n_capacity, __ATOMIC_RELAXED);
-    bool keep = block->shift && staging->n_kept + block->n_capacity <= staging->max_used;
+    bool keep = block->shift && (staging->keep_all || staging->n_kept + block->n_capacity <= staging->max_used);
     if (keep) {
         block->next = staging->free[block->shift - RRTO_STAGING_MIN_SHIFT];
         staging->free[block->shift - RRTO_STAGING_MIN_SHIFT] = block;
@@ -92,6 +92,15 @@ void rrto_staging_release(void *arg)
     else
         free(block->data);
     free(block);
+}
+
+void rrto_staging_keep_all(struct rrto_staging *staging, bool keep_all)
+{
+    if (staging->keep_all == keep_all) /* nobody else writes it */
+        return;
+    pthread_mutex_lock(&staging->lock);
+    staging->keep_all = keep_all;
+    pthread_mutex_unlock(&staging->lock);
 }
 
 bool rrto_staging_has_room(struct rrto_staging *staging)

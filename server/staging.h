@@ -20,6 +20,7 @@ struct rrto_staging {
     pthread_cond_t freed;
     struct rrto_staging_block *free[RRTO_STAGING_CLASSES];
     uint64_t n_used, n_kept, max_used; /* bytes; max_used is what `wait` waits for */
+    bool keep_all;
 };
 
 /* One block: memory for n bytes at data. Part of a list while it is free. */
@@ -39,6 +40,8 @@ struct rrto_staging_block *rrto_staging_get(struct rrto_staging *staging, uint64
 void rrto_staging_share(struct rrto_staging_block *block, unsigned n_more);
 /* Gives back one share. Fits rrto_outbox_send's release. */
 void rrto_staging_release(void *block);
+/* Pinned blocks are kept, however many: freeing one waits for the device, which may be waiting for the client. */
+void rrto_staging_keep_all(struct rrto_staging *staging, bool keep_all);
 /* Whether less than max_used bytes are in use, or one block alone. */
 bool rrto_staging_has_room(struct rrto_staging *staging);
 

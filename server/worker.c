@@ -8,6 +8,8 @@
 #include <string.h>
 #include <time.h>
 
+enum { MAX_STANDING = 64, PATIENCE_MS = 20 };
+
 /* --- objects
  * -------------------------------------------------------------------------------------------------------------------
  */
@@ -39,11 +41,24 @@ int32_t rrto_objects_add(struct rrto_worker *worker, enum rrto_kind kind, uint32
     if (status == RRTO_OK && kind == RRTO_KIND_stream) {
         /* The application may have synchronised with what is under way without waiting for it, or freed memory that
          * this stream's work will use. */
-        for (uint32_t i = 0; i < worker->n_streams && status == RRTO_OK; i++)
+        for (uint32_t i = 0; i < worker->n_streams && status == RRTO_OK && !worker->gates.n_closed; i++)
             status = order_one(worker, object, worker->streams[i].stream);
+        if (worker->gates.n_closed)
+            status = rrto_gates_order(worker, object);
         worker->streams[worker->n_streams++] = (struct rrto_worker_stream){id, object};
     }
     return status;
+}
+
+/* Never is a client's stream number 0. */
+static void *stand_in(struct rrto_worker *worker)
+{
+    if (!worker->gates.n_closed)
+        return worker->streams[0].stream;
+    if (!worker->remains && worker->n_streams < RRTO_WORKER_MAX_STREAMS &&
+        worker->driver.cuStreamCreate(&worker->remains, RRTO_CU_STREAM_NON_BLOCKING) == RRTO_CU_SUCCESS)
+        worker->streams[worker->n_streams++] = (struct rrto_worker_stream){0, worker->remains};
+    return worker->remains ? worker->remains : worker->streams[0].stream;
 }
 
 void *rrto_objects_remove(struct rrto_worker *worker, enum rrto_kind kind, uint32_t id)
@@ -55,9 +70,9 @@ void *rrto_objects_remove(struct rrto_worker *worker, enum rrto_kind kind, uint3
         if (worker->streams[i].id != id)
             continue;
         /* Its work goes on when it is destroyed, and a device synchronise, or a block that is freed, still means it:
-         * the legacy stream stands for it from now on. If that cannot be, neither can what comes later on the device.
-         */
-        (void)order_one(worker, worker->streams[0].stream, object);
+         * the legacy stream stands for it from now on, or, if that might stand still then, one that nobody uses. If
+         * that cannot be, neither can what comes later on the device. */
+        (void)order_one(worker, stand_in(worker), object);
         worker->streams[i] = worker->streams[--worker->n_streams];
     }
     for (uint32_t i = 0; kind == RRTO_KIND_module && i < worker->n_symbols;) {
@@ -136,12 +151,12 @@ void rrto_worker_retire(struct rrto_worker *worker, void *event, struct rrto_sta
     worker->last_retired = &item->next;
 }
 
-static void finish_first(struct rrto_worker *worker)
+static void finish(struct rrto_worker *worker, struct rrto_retired **at)
 {
-    struct rrto_retired *item = worker->retired;
-    worker->retired = item->next;
-    if (!worker->retired)
-        worker->last_retired = &worker->retired;
+    struct rrto_retired *item = *at;
+    *at = item->next;
+    if (!*at)
+        worker->last_retired = at;
     if (item->n_events)
         rrto_completion_give(&worker->completion, item->own_event);
     if (item->block)
@@ -153,25 +168,45 @@ static void finish_first(struct rrto_worker *worker)
     }
     item->next = worker->free_retired;
     worker->free_retired = item;
+    worker->n_finished++;
 }
 
+/* In order, each looked at when those before it are through; but one that stands behind a closed gate does not keep
+ * back those of other streams. Items without an event are through when the one before them is. */
 void rrto_worker_collect(struct rrto_worker *worker)
 {
-    while (worker->retired) {
-        struct rrto_retired *item = worker->retired;
-        if (item->n_events && worker->driver.cuEventQuery(item->own_event) == RRTO_CU_NOT_READY)
+    unsigned n_standing = 0;
+    bool through = true;
+    for (struct rrto_retired **at = &worker->retired; *at;) {
+        if ((*at)->n_events)
+            through = worker->driver.cuEventQuery((*at)->own_event) != RRTO_CU_NOT_READY;
+        if (through) {
+            finish(worker, at);
+            continue;
+        }
+        if (!worker->gates.n_closed || ++n_standing == MAX_STANDING)
             return;
-        finish_first(worker);
+        at = &(*at)->next;
     }
 }
 
-bool rrto_worker_collect_one(struct rrto_worker *worker)
+bool rrto_worker_collect_one(struct rrto_worker *worker, unsigned patience_ms)
 {
     if (!worker->retired)
         return false;
+    if (worker->gates.n_closed) { /* it may stand behind one: for a while */
+        uint64_t n_finished = worker->n_finished;
+        for (unsigned i = 0; i < patience_ms && worker->n_finished == n_finished; i++) {
+            struct timespec time = {.tv_nsec = 1000000};
+            rrto_worker_collect(worker);
+            if (worker->n_finished == n_finished)
+                (void)nanosleep(&time, NULL);
+        }
+        return worker->n_finished != n_finished;
+    }
     if (worker->retired->n_events)
         (void)worker->driver.cuEventSynchronize(worker->retired->own_event);
-    finish_first(worker);
+    finish(worker, &worker->retired);
     return true;
 }
 
@@ -179,8 +214,10 @@ void rrto_worker_make_room(struct rrto_worker *worker)
 {
     rrto_worker_collect(worker);
     while (!rrto_staging_has_room(&worker->staging) && !__atomic_load_n(&worker->outbox.failed, __ATOMIC_RELAXED)) {
-        if (rrto_worker_collect_one(worker))
+        if (rrto_worker_collect_one(worker, PATIENCE_MS))
             continue;
+        if (worker->gates.n_closed) /* the op that opens one comes behind this one: more memory it is */
+            return;
         /* The rest is on its way to the client: its waiter or the outbox gives it back. */
         struct timespec until;
         clock_gettime(CLOCK_REALTIME, &until);
@@ -253,6 +290,8 @@ int32_t rrto_worker_barrier(struct rrto_worker *worker, void **ret_event)
     for (uint32_t i = 0; i < n && error == 0; i++)
         error = worker->driver.cuStreamWaitEvent(worker->streams[i].stream, event, 0);
     give_all(worker, events, n);
+    if (!error && worker->gates.n_closed)
+        error = rrto_gates_mark(worker);
     if (error && event)
         rrto_completion_give(&worker->completion, event);
     *ret_event = event;
@@ -272,7 +311,7 @@ int32_t rrto_worker_order_behind(struct rrto_worker *worker, void *stream)
             error = worker->driver.cuStreamWaitEvent(worker->streams[i].stream, event, 0);
     }
     rrto_completion_give(&worker->completion, event);
-    return error;
+    return error || !worker->gates.n_closed ? error : rrto_gates_mark(worker);
 }
 
 /* --- replies

@@ -20,6 +20,7 @@ enum rrto_kind {
     RRTO_KIND_cudnn,
     RRTO_KIND_cudnn_heuristic,
     RRTO_KIND_cudnn_plan,
+    RRTO_KIND_gate,
     RRTO_KIND_N
 };
 

@@ -6,13 +6,15 @@
 
 #include <string.h>
 
+enum { PATIENCE_MS = 10000 };
+
 int32_t rrto_server_mem_alloc(struct rrto_exec *exec, const struct rrto_args_mem_alloc *args)
 {
     struct rrto_worker *worker = exec->worker;
     rrto_worker_collect(worker);
     int32_t error = rrto_backing_alloc(&worker->backing, args->va, args->n_bytes);
     /* Memory that is being freed still counts: wait for it, one by one. */
-    while (error == RRTO_CU_OUT_OF_MEMORY && rrto_worker_collect_one(worker))
+    while (error == RRTO_CU_OUT_OF_MEMORY && rrto_worker_collect_one(worker, PATIENCE_MS))
         error = rrto_backing_alloc(&worker->backing, args->va, args->n_bytes);
     return error;
 }

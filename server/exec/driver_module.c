@@ -37,6 +37,9 @@ int32_t rrto_server_function_get(struct rrto_exec *exec, const struct rrto_args_
     if (!ok || !get_name(args->name, args->n_name, name, sizeof name))
         return RRTO_INVALID;
     int32_t error = worker->driver.cuModuleGetFunction(&function, module, name);
+    /* A driver that loads it at its first launch may wait for the device there: not behind a gate. */
+    if (!error && worker->driver.cuFuncLoad)
+        error = worker->driver.cuFuncLoad(function);
     if (error)
         return error;
     int32_t attributes[RRTO_CU_N_FUNCTION_ATTRIBUTES];
@@ -51,8 +54,8 @@ int32_t rrto_server_function_get(struct rrto_exec *exec, const struct rrto_args_
     return error;
 }
 
-static int32_t find_symbol(struct rrto_worker *worker, uint32_t module_id, const uint8_t *bytes, uint32_t n_bytes,
-                           uint64_t *ret_address, size_t *ret_n)
+int32_t rrto_worker_find_symbol(struct rrto_worker *worker, uint32_t module_id, const uint8_t *bytes, uint32_t n_bytes,
+                                uint64_t *ret_address, size_t *ret_n)
 {
     static char name[MAX_NAME];
     bool ok;
@@ -67,7 +70,7 @@ int32_t rrto_server_symbol_get(struct rrto_exec *exec, const struct rrto_args_sy
     struct rrto_worker *worker = exec->worker;
     uint64_t address = 0;
     size_t n = 0;
-    int32_t error = find_symbol(worker, args->module, args->name, args->n_name, &address, &n);
+    int32_t error = rrto_worker_find_symbol(worker, args->module, args->name, args->n_name, &address, &n);
     if (error)
         return error;
     error = rrto_worker_add_symbol(worker, args->module, address, n);
@@ -86,7 +89,7 @@ int32_t rrto_server_symbol_copy_h2d(struct rrto_exec *exec, const struct rrto_ar
     void *stream;
     if (!rrto_worker_stream(worker, args->stream, &stream))
         return RRTO_INVALID;
-    int32_t error = find_symbol(worker, args->module, args->name, args->n_name, &address, &n);
+    int32_t error = rrto_worker_find_symbol(worker, args->module, args->name, args->n_name, &address, &n);
     if (error || args->n_bytes == 0)
         return error;
     if (!exec->up || exec->n_up != args->n_bytes || args->offset > n || args->n_bytes > n - args->offset)

@@ -77,7 +77,9 @@ enum rrto_op_flags {
     RRTO_OP_UP = 1 << 6,
     RRTO_OP_DOWN = 1 << 7,
     RRTO_OP_ELIDABLE = 1 << 8,
-    RRTO_OP_PLAIN = 1 << 9, /* generated, not hand-written */
+    RRTO_OP_PLAIN = 1 << 9,   /* generated, not hand-written */
+    RRTO_OP_CLOSES = 1 << 10, /* a gate: later work of the stream waits for the op that opens it */
+    RRTO_OP_OPENS = 1 << 11,
 };
 
 struct rrto_op_info {

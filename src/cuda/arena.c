@@ -6,6 +6,7 @@
 #include "base/range.h"
 #include "base/status.h"
 #include "cuda/error.h"
+#include "cuda/host_function.h"
 #include "gen/issue_ops.h"
 #include "replay/issue.h"
 
@@ -168,6 +169,9 @@ int32_t rrto_arena_free(uint64_t address)
     uint64_t base, n_bytes;
     if (!rrto_arena_find(address, &base, &n_bytes) || base != address)
         return RRTO_CUDA_INVALID_VALUE;
+    /* Freeing puts every stream behind every other one, and CUDA's waits for the device. */
+    if (rrto_host_functions_any())
+        rrto_host_functions_wait_all();
     /* First the op, then the range: whoever is given these addresses next issues its mem_alloc later. */
     struct rrto_args_mem_free args = {.va = address, .n_bytes = n_bytes};
     int32_t result = rrto_cuda_issued(rrto_issue_mem_free(&args, NULL));

@@ -3,11 +3,13 @@
  * last-error bookkeeping. */
 #include "base/status.h"
 #include "cuda/error.h"
+#include "cuda/host_function.h"
 #include "cuda/module.h"
 #include "cuda/object.h"
 #include "cuda/stream.h"
 #include "cuda/thread.h"
 #include "gen/client_bodies.h"
+#include "replay/issue.h"
 
 int32_t rrto_client_lost_cudart(void)
 {
@@ -35,7 +37,13 @@ int32_t rrto_client_result_cudart(uint16_t call, int32_t result)
 /* Calls that have plain ops need these; which kinds that are is the descriptions' affair. */
 bool rrto_client_id_stream(cudaStream_t handle, uint32_t *ret_id)
 {
-    return rrto_stream_id(handle, ret_id);
+    if (!rrto_stream_id(handle, ret_id))
+        return false;
+    /* Most calls of the soft cuBLAS and cuDNN compute at the call, once what is before them has run: the server's
+     * executor would wait, and never get to what it waits for. */
+    if (rrto_host_functions_any() && rrto_session_device()->soft)
+        rrto_host_functions_wait(*ret_id);
+    return true;
 }
 
 bool rrto_client_id_event(cudaEvent_t handle, uint32_t *ret_id)

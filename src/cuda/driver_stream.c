@@ -2,6 +2,7 @@
 /* The driver's stream and event calls. */
 #include "cuda/context.h"
 #include "cuda/error.h"
+#include "cuda/host_function.h"
 #include "cuda/stream.h"
 #include "gen/client_bodies.h"
 

@@ -2,6 +2,7 @@
 /* Events: an event remembers where in the log it was last recorded, which is all that a query needs. */
 #include "cuda/error.h"
 #include "cuda/graph/capture.h"
+#include "cuda/host_function.h"
 #include "cuda/object.h"
 #include "cuda/stream.h"
 #include "gen/issue_ops.h"
@@ -73,6 +74,8 @@ int32_t rrto_event_record_on(struct rrto_object *object, uint32_t stream, uint32
     int32_t result = rrto_cuda_issued(rrto_issue_event_record(&args, &extra));
     if (result)
         return result;
+    if (rrto_host_functions_any())
+        rrto_host_functions_record(object->id, stream);
     pthread_mutex_lock(&record_lock);
     object->event.position = position;
     object->event.stream = stream;

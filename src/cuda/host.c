@@ -3,6 +3,7 @@
 #include "cuda/host.h"
 
 #include "cuda/error.h"
+#include "cuda/host_function.h"
 #include "cuda/stream.h"
 #include "replay/issue.h"
 
@@ -104,7 +105,8 @@ int32_t rrto_host_free(void *memory)
     if (!memory)
         return RRTO_CUDA_SUCCESS;
     struct rrto_host_range range;
-    rrto_host_functions_wait_all(); /* they may still use it */
+    if (rrto_host_functions_any())
+        rrto_host_functions_wait_all(); /* they may still use it */
     if (!remove_range((uintptr_t)memory, false, &range))
         return RRTO_CUDA_INVALID_VALUE;
     rrto_issue_drain(memory, range.n_bytes);
@@ -125,7 +127,8 @@ int32_t rrto_host_unregister(void *memory)
     struct rrto_host_range range;
     if (!memory)
         return RRTO_CUDA_INVALID_VALUE;
-    rrto_host_functions_wait_all();
+    if (rrto_host_functions_any())
+        rrto_host_functions_wait_all();
     if (!remove_range((uintptr_t)memory, true, &range))
         return RRTO_CUDA_HOST_NOT_REGISTERED;
     rrto_issue_drain(memory, range.n_bytes);

@@ -7,6 +7,7 @@
 #include "cuda/error.h"
 #include "cuda/graph/capture.h"
 #include "cuda/host.h"
+#include "cuda/host_function.h"
 #include "cuda/stream.h"
 #include "cuda/symbol.h"
 #include "gen/issue_ops.h"
@@ -38,8 +39,58 @@ bool rrto_memory_live(uint64_t address, uint64_t n)
     return rrto_arena_contains(address) ? rrto_arena_live(address, n) : rrto_symbol_find(address, n, NULL);
 }
 
-static int32_t h2d_row(uint64_t dst, uint64_t src, uint64_t n, uint32_t stream)
+static int32_t issue_late(const struct rrto_late_copy *copy, uint64_t offset, uint64_t n, uint32_t gate,
+                          uint64_t *ret_position)
 {
+    const uint64_t *dst = copy->args;
+    struct rrto_args_mem_copy_h2d_late args = {
+        .dst = *dst + offset, .n_bytes = n, .stream = copy->stream, .gate = gate};
+    struct rrto_issue_extra extra = {.ret_position = ret_position};
+    return rrto_cuda_issued(rrto_issue_mem_copy_h2d_late(&args, &extra));
+}
+
+int32_t rrto_memory_copy_late(uint64_t dst, const void *src, uint64_t n, uint32_t stream)
+{
+    return rrto_late_copy(
+        &(struct rrto_late_copy){.stream = stream, .source = src, .n_bytes = n, .issue = issue_late, .args = &dst});
+}
+
+static int32_t issue_symbol_late(const struct rrto_late_copy *copy, uint64_t offset, uint64_t n, uint32_t gate,
+                                 uint64_t *ret_position)
+{
+    const struct rrto_args_symbol_copy_h2d *symbol = copy->args;
+    struct rrto_args_symbol_copy_h2d_late args = {.module = symbol->module,
+                                                  .name = symbol->name,
+                                                  .n_name = symbol->n_name,
+                                                  .offset = symbol->offset + offset,
+                                                  .n_bytes = n,
+                                                  .stream = copy->stream,
+                                                  .gate = gate};
+    struct rrto_issue_extra extra = {.ret_position = ret_position};
+    return rrto_cuda_issued(rrto_issue_symbol_copy_h2d_late(&args, &extra));
+}
+
+int32_t rrto_memory_copy_symbol_late(const struct rrto_args_symbol_copy_h2d *args, const void *src)
+{
+    return rrto_late_copy(&(struct rrto_late_copy){
+        .stream = args->stream, .source = src, .n_bytes = args->n_bytes, .issue = issue_symbol_late, .args = args});
+}
+
+bool rrto_memory_reads_late(const void *src, uint64_t n, uint32_t stream, bool synchronous)
+{
+    if (!rrto_host_functions_any() || rrto_capture_has(stream) || !rrto_host_functions_pending(stream))
+        return false;
+    if (!synchronous && rrto_host_pinned(src, n))
+        return true;
+    /* CUDA synchronises the stream before it reads a pageable source, and with a synchronous copy. */
+    rrto_host_functions_wait(stream);
+    return false;
+}
+
+static int32_t h2d_row(uint64_t dst, uint64_t src, uint64_t n, uint32_t stream, bool synchronous)
+{
+    if (rrto_memory_reads_late(host_pointer(src), n, stream, synchronous))
+        return rrto_memory_copy_late(dst, host_pointer(src), n, stream);
     /* An asynchronous copy may still be on its way down into this source: the snapshot has to contain it. */
     if (rrto_host_find(host_pointer(src), NULL))
         rrto_issue_drain(host_pointer(src), n);
@@ -73,13 +124,13 @@ static int32_t d2d_rectangle(const struct rrto_copy *copy, uint32_t stream)
 }
 
 /* Rows from the host, one payload: gathered here, spread on the device through a temporary block. Row by row where
- * there is no room for one. */
+ * there is no room for one, and while there are host functions, for which freeing it would wait. */
 static int32_t h2d_rectangle(const struct rrto_copy *copy, uint32_t stream)
 {
     uint64_t n_bytes, staging;
     uint8_t *rows = NULL;
-    if (copy->height > 4 && !rrto_capture_has(stream) && !__builtin_mul_overflow(copy->width, copy->height, &n_bytes) &&
-        rrto_arena_alloc(n_bytes, &staging) == 0) {
+    if (copy->height > 4 && !rrto_host_functions_any() && !rrto_capture_has(stream) &&
+        !__builtin_mul_overflow(copy->width, copy->height, &n_bytes) && rrto_arena_alloc(n_bytes, &staging) == 0) {
         rows = malloc(n_bytes);
         if (!rows)
             rrto_arena_free(staging);
@@ -87,14 +138,15 @@ static int32_t h2d_rectangle(const struct rrto_copy *copy, uint32_t stream)
     if (!rows) {
         int32_t result = 0;
         for (uint64_t row = 0; row < copy->height && !result; row++)
-            result = h2d_row(copy->dst + row * copy->dst_pitch, copy->src + row * copy->src_pitch, copy->width, stream);
+            result = h2d_row(copy->dst + row * copy->dst_pitch, copy->src + row * copy->src_pitch, copy->width, stream,
+                             copy->synchronous);
         return result;
     }
     if (rrto_host_find(host_pointer(copy->src), NULL))
         rrto_issue_drain(host_pointer(copy->src), copy->src_pitch * (copy->height - 1) + copy->width);
     for (uint64_t row = 0; row < copy->height; row++)
         memcpy(rows + row * copy->width, host_pointer(copy->src + row * copy->src_pitch), copy->width);
-    int32_t result = h2d_row(staging, (uintptr_t)rows, n_bytes, stream);
+    int32_t result = h2d_row(staging, (uintptr_t)rows, n_bytes, stream, true);
     free(rows);
     if (!result) {
         struct rrto_copy spread = *copy;
@@ -111,8 +163,8 @@ static int32_t d2h_rectangle(const struct rrto_copy *copy, uint32_t stream)
 {
     uint64_t n_bytes, staging;
     uint8_t *rows = NULL;
-    if (copy->height > 4 && !rrto_capture_has(stream) && !__builtin_mul_overflow(copy->width, copy->height, &n_bytes) &&
-        rrto_arena_alloc(n_bytes, &staging) == 0) {
+    if (copy->height > 4 && !rrto_host_functions_any() && !rrto_capture_has(stream) &&
+        !__builtin_mul_overflow(copy->width, copy->height, &n_bytes) && rrto_arena_alloc(n_bytes, &staging) == 0) {
         rows = malloc(n_bytes);
         if (!rows)
             rrto_arena_free(staging);
@@ -143,6 +195,8 @@ static int32_t after_synchronous_h2d(uint32_t stream)
 {
     struct rrto_args_stream_synchronize args = {.stream = stream};
     struct rrto_issue_extra extra = {.order = true};
+    if (rrto_host_functions_any()) /* other streams' copies may be waiting for this thread */
+        return rrto_stream_synchronize_id(stream);
     if (rrto_host_any())
         rrto_issue_drain(NULL, SIZE_MAX);
     return rrto_cuda_issued(rrto_issue_stream_synchronize(&args, &extra));
@@ -197,8 +251,8 @@ int32_t rrto_memory_copy(const struct rrto_copy *request)
     if (to_device && from_device)
         return d2d_rectangle(&copy, stream);
     if (to_device) {
-        int32_t result =
-            copy.height == 1 ? h2d_row(copy.dst, copy.src, copy.width, stream) : h2d_rectangle(&copy, stream);
+        int32_t result = copy.height == 1 ? h2d_row(copy.dst, copy.src, copy.width, stream, copy.synchronous)
+                                          : h2d_rectangle(&copy, stream);
         return result || !copy.synchronous ? result : after_synchronous_h2d(stream);
     }
     if (!from_device)

@@ -275,7 +275,8 @@ static int32_t find_symbol(const void *symbol, size_t offset, size_t n, uint64_t
 }
 
 /* From the host it travels by name, so that nothing depends on the variable's address. */
-static int32_t copy_to_symbol(const void *symbol, const void *src, size_t n, size_t offset, uint32_t stream)
+static int32_t copy_to_symbol(const void *symbol, const void *src, size_t n, size_t offset, uint32_t stream,
+                              bool synchronous)
 {
     struct rrto_module *module;
     const char *name;
@@ -287,7 +288,8 @@ static int32_t copy_to_symbol(const void *symbol, const void *src, size_t n, siz
         result = rrto_module_load(module, false);
     if (result || n == 0)
         return result;
-    if (rrto_host_find(src, NULL))
+    bool late = rrto_memory_reads_late(src, n, stream, synchronous);
+    if (!late && rrto_host_find(src, NULL))
         rrto_issue_drain(src, n);
     struct rrto_args_symbol_copy_h2d args = {.module = module->id,
                                              .name = (const uint8_t *)name,
@@ -295,6 +297,8 @@ static int32_t copy_to_symbol(const void *symbol, const void *src, size_t n, siz
                                              .offset = offset,
                                              .n_bytes = n,
                                              .stream = stream};
+    if (late)
+        return rrto_memory_copy_symbol_late(&args, src);
     struct rrto_issue_extra extra = {.up = src};
     return rrto_cuda_issued(rrto_issue_symbol_copy_h2d(&args, &extra));
 }
@@ -315,7 +319,7 @@ static cudaError_t to_symbol(const void *symbol, const void *src, size_t n, size
     if (kind != cudaMemcpyHostToDevice && kind != cudaMemcpyDeviceToDevice && kind != cudaMemcpyDefault)
         return cudaErrorInvalidMemcpyDirection;
     if (!from_device && kind != cudaMemcpyDeviceToDevice)
-        return (cudaError_t)copy_to_symbol(symbol, src, n, offset, id);
+        return (cudaError_t)copy_to_symbol(symbol, src, n, offset, id, synchronous);
     uint64_t address;
     result = find_symbol(symbol, offset, n, &address);
     if (!result)

@@ -3,6 +3,7 @@
 #include "cuda/context.h"
 #include "cuda/error.h"
 #include "cuda/graph/capture.h"
+#include "cuda/host_function.h"
 #include "cuda/stream.h"
 #include "cuda/thread.h"
 #include "gen/client_bodies.h"

@@ -6,6 +6,7 @@
 #include "base/status.h"
 #include "cuda/error.h"
 #include "cuda/graph/capture.h"
+#include "cuda/host_function.h"
 #include "cuda/object.h"
 #include "cuda/thread.h"
 #include "gen/client_bodies.h"
@@ -133,8 +134,8 @@ bool rrto_stream_id(const void *handle, uint32_t *ret_id)
     uint32_t flags;
     if (!rrto_stream_peek_id(handle, ret_id))
         return false;
-    if (__builtin_expect(rrto_host_functions_any(), 0) && rrto_stream_flags(handle, &flags) == RRTO_CUDA_SUCCESS)
-        rrto_host_functions_wait(*ret_id, !(flags & RRTO_STREAM_NON_BLOCKING));
+    if (rrto_host_functions_any() && rrto_stream_flags(handle, &flags) == RRTO_CUDA_SUCCESS)
+        rrto_host_functions_touch(*ret_id, !(flags & RRTO_STREAM_NON_BLOCKING));
     return true;
 }
 
@@ -166,7 +167,6 @@ int32_t rrto_stream_destroy(void *handle)
     if (!object)
         return RRTO_CUDA_INVALID_HANDLE;
     struct rrto_args_stream_destroy args = {.stream = object->id};
-    rrto_host_functions_wait(object->id, false);
     if (!rrto_object_destroy(object, RRTO_OBJECT_STREAM))
         return RRTO_CUDA_INVALID_HANDLE;
     rrto_capture_stream_destroyed(args.stream);
@@ -196,15 +196,14 @@ int32_t rrto_stream_synchronize_id(uint32_t stream)
 int32_t rrto_stream_query(const void *handle)
 {
     struct rrto_args_stream_query args;
-    uint32_t flags;
-    if (!rrto_stream_peek_id(handle, &args.stream) || rrto_stream_flags(handle, &flags))
+    if (!rrto_stream_peek_id(handle, &args.stream))
         return RRTO_CUDA_INVALID_HANDLE;
     int32_t sticky = rrto_cuda_sticky();
     if (!sticky)
         sticky = rrto_capture_touch(args.stream);
     if (sticky)
         return sticky;
-    if (rrto_host_functions_pending(args.stream, !(flags & RRTO_STREAM_NON_BLOCKING)))
+    if (rrto_host_functions_any() && rrto_host_functions_keep(args.stream))
         return RRTO_CUDA_NOT_READY;
     uint64_t position;
     if (!rrto_issue_stream_position(args.stream, &position) || rrto_stream_is_finished(args.stream, position))
@@ -222,6 +221,8 @@ int32_t rrto_stream_wait_event_on(uint32_t stream, const struct rrto_object *eve
     struct rrto_args_stream_wait_event args = {.stream = stream, .event = event->id, .flags = flags};
     if (__atomic_load_n(&event->event.position, __ATOMIC_ACQUIRE) == RRTO_EVENT_UNRECORDED)
         return rrto_cuda_sticky();
+    if (rrto_host_functions_any())
+        rrto_host_functions_wait_event(stream, event->id);
     return rrto_cuda_issued(rrto_issue_stream_wait_event(&args, NULL));
 }
 
@@ -266,7 +267,6 @@ int32_t rrto_stream_priority(const void *handle, int32_t *ret_priority)
 int32_t rrto_device_synchronize(void)
 {
     struct rrto_args_device_synchronize args = {0};
-    rrto_host_functions_wait_all();
     uint64_t position = 0;
     struct rrto_issue_extra extra = {.wait = true, .ret_position = &position};
     int32_t result = rrto_capture_device();

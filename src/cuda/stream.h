@@ -16,10 +16,9 @@ enum { RRTO_EVENT_BLOCKING_SYNC = 1, RRTO_EVENT_DISABLE_TIMING = 2, RRTO_EVENT_I
  * sets it (rrto_client_per_thread), on the thread that makes the call. */
 bool rrto_stream_is_per_thread(void);
 /* The session id of a stream handle (RRTO_STREAM_LEGACY is 0, RRTO_STREAM_PER_THREAD this thread's own, NULL either).
- * false: no such stream. For whoever issues something to it: waits while a host function holds it back. Without a lock.
- */
+ * false: no such stream. For whoever issues something to it. */
 bool rrto_stream_id(const void *handle, uint32_t *ret_id);
-/* The same for whoever only asks: never waits. */
+/* The same for whoever only asks. */
 bool rrto_stream_peek_id(const void *handle, uint32_t *ret_id);
 
 /* All of these return a CUDA error. */
@@ -28,24 +27,14 @@ int32_t rrto_stream_destroy(void *handle);
 int32_t rrto_stream_synchronize(const void *handle);
 int32_t rrto_stream_query(const void *handle);
 int32_t rrto_stream_wait_event(const void *handle, const void *event, uint32_t flags);
-/* For a graph's nodes: by the id of a stream that is not captured, whatever holds it back; never wait. */
+/* For a graph's nodes: by the id of a stream that is not captured. */
 struct rrto_object;
 int32_t rrto_stream_wait_event_on(uint32_t stream, const struct rrto_object *event, uint32_t flags);
 int32_t rrto_event_record_on(struct rrto_object *event, uint32_t stream, uint32_t flags);
 int32_t rrto_stream_flags(const void *handle, uint32_t *ret_flags);
 int32_t rrto_stream_priority(const void *handle, int32_t *ret_priority);
-/* By id, whatever holds it back. */
+/* By id. */
 int32_t rrto_stream_synchronize_id(uint32_t stream);
-/* Has a function of the application run, on a thread of ours, once everything before it on the stream has completed;
- * what is issued later waits for it (host_function.c). After an error it does not run; a callback is told. */
-int32_t rrto_stream_host_function(const void *handle, void (*function)(void *data), void *data);
-int32_t rrto_stream_host_callback(const void *handle, void (*callback)(void *data, int32_t status), void *data);
-/* Whether any has not run yet. */
-bool rrto_host_functions_any(void);
-/* Wait for the host functions that hold back a stream (blocking: it is ordered with the legacy stream), or all. */
-void rrto_host_functions_wait(uint32_t stream, bool blocking);
-void rrto_host_functions_wait_all(void);
-bool rrto_host_functions_pending(uint32_t stream, bool blocking);
 int32_t rrto_device_synchronize(void);
 
 int32_t rrto_event_create(uint32_t flags, void **ret_handle);

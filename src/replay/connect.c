@@ -82,6 +82,7 @@ static void describe(struct rrto_process *process, const struct rrto_control_wel
     device->memory = welcome->memory;
     device->fingerprint = welcome->fingerprint;
     device->soft = welcome->soft;
+    device->n_gates = welcome->n_gates;
     rrto_format(device->compute, sizeof device->compute, "%s", welcome->compute);
     rrto_format(process->counters->device, sizeof process->counters->device, "%s", device->name);
     rrto_format(process->counters->compute, sizeof process->counters->compute, "%s", device->compute);

@@ -91,8 +91,11 @@ static void decide(struct rrto_session *session, const uint8_t *op, size_t n, co
 {
     const struct rrto_mode *mode = session->options.mode;
     uint32_t flags = decision->info->flags;
-    decision->wait = (extra && (extra->wait || extra->reply)) || flags & (RRTO_OP_SYNC | RRTO_OP_MEMO) ||
-                     mode->every_op_waits || (mode->device_ops_wait && flags & RRTO_OP_DEVICE);
+    /* A copy out completes when its stream gets there, which may be when the caller has gone on. */
+    bool gated = flags & RRTO_OP_DOWN && session->tracker.n_closed;
+    decision->wait = (extra && (extra->wait || extra->reply || extra->waiter)) ||
+                     flags & (RRTO_OP_SYNC | RRTO_OP_MEMO) ||
+                     (!gated && (mode->every_op_waits || (mode->device_ops_wait && flags & RRTO_OP_DEVICE)));
     decision->memo = session->memo && flags & RRTO_OP_MEMO;
     if (flags & RRTO_OP_CHECKED && !decision->wait) {
         decision->key = session->options.table->key(op, n);
@@ -376,15 +379,16 @@ int32_t rrto_session_issue(struct rrto_session *session, struct rrto_session_cal
         rrto_buf_init(&fields, RRTO_REPLY_MAX_BYTES);
         reply = &fields;
     }
-    struct rrto_waiter waiter = {.reply = reply};
+    struct rrto_waiter own = {.reply = reply}, *waiter = extra && extra->waiter ? extra->waiter : &own;
+    bool here = decision.wait && waiter == &own;
     struct ahead ahead;
     ahead.n = 0; /* the rows are written where they are used: zeroing them costs 10 ns */
-    bool ok = append(session, caller, &decision, bytes, n_bytes, extra, &waiter);
+    bool ok = append(session, caller, &decision, bytes, n_bytes, extra, waiter);
     if (ok && decision.result)
         guess(session, caller, &decision, &ahead);
-    uint64_t start = decision.wait ? session->options.now_ns() : 0;
-    uint64_t held_ns = decision.wait && session->pending_since_ns ? start - session->pending_since_ns : 0;
-    if (ok && (decision.wait || session->n_pending_literals >= RRTO_SESSION_PENDING_LITERALS ||
+    uint64_t start = here ? session->options.now_ns() : 0;
+    uint64_t held_ns = here && session->pending_since_ns ? start - session->pending_since_ns : 0;
+    if (ok && (here || session->n_pending_literals >= RRTO_SESSION_PENDING_LITERALS ||
                session->encoder.out.size >= session->options.chunk_bytes))
         rrto_session_flush_locked(session);
     else if (ok)
@@ -392,8 +396,8 @@ int32_t rrto_session_issue(struct rrto_session *session, struct rrto_session_cal
     pthread_mutex_unlock(&session->lock);
     if (!ok)
         status = RRTO_LOST;
-    else if (decision.wait)
-        status = await(session, caller, &decision, &waiter, &ahead, bytes, n_bytes, start, held_ns);
+    else if (here)
+        status = await(session, caller, &decision, waiter, &ahead, bytes, n_bytes, start, held_ns);
     if (reply == &fields)
         rrto_buf_fini(&fields);
     return status;

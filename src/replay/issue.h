@@ -13,6 +13,8 @@ struct rrto_issue_extra {
     bool order;     /* a synchronise for the sake of order: later work of every stream comes behind it, nobody waits */
     struct rrto_buf *reply; /* reply fields of a waiting op; cleared first; may be NULL */
     uint64_t *ret_position; /* the op's place in the log, written when it was issued; may be NULL */
+    struct rrto_waiter
+        *waiter; /* the op has a reply, for which not this call waits but rrto_issue_await; may be NULL */
 };
 
 /* Issues one op. bytes: the canonical encoding, header included, 8-aligned, lent for the call. Returns the vendor's
@@ -33,8 +35,17 @@ bool rrto_issue_poll(uint64_t position);
 bool rrto_issue_stream_position(uint32_t stream, uint64_t *ret_position);
 /* Blocks until position has completed. Returns 0, a vendor status, or RRTO_LOST. */
 int32_t rrto_issue_wait(uint64_t position);
-/* Blocks until pending `down` payloads into [host, host + n) have arrived (free, unregister). */
+/* For one op whose issuing and waiting are two things. NULL when memory is short; free() ends it. */
+struct rrto_waiter *rrto_issue_waiter(void);
+/* Blocks until the reply to the op that was issued with it is there: once for each. Flushes. Returns as rrto_issue. No
+ * round trip is counted: this is for threads that are not the application's. */
+int32_t rrto_issue_await(struct rrto_waiter *waiter);
+/* Blocks until pending `down` payloads into [host, host + n) have arrived (free, unregister); those of ops before
+ * a position only. */
 void rrto_issue_drain(const void *host, size_t n);
+void rrto_issue_drain_before(const void *host, size_t n, uint64_t position);
+/* Whether the op at position is the newest of all. */
+bool rrto_issue_is_newest(uint64_t position);
 /* From hold to its end (hold false), ops of other threads wait before they are issued, so that none comes between those
  * of the caller: for what the application sees as one op. The holder may issue, drain and flush, and nothing else. */
 void rrto_issue_hold(bool hold);
@@ -70,6 +81,7 @@ struct rrto_device_info {
     bool soft;
     uint64_t memory;  /* granted: how much of the arena can be backed at a time */
     char compute[32]; /* "real", "skip" or "N ms" */
+    uint32_t n_gates; /* how many may be closed at a time; 0: there are none */
 };
 const struct rrto_device_info *rrto_session_device(void);
 /* The device, without connecting: NULL when no session is open. */

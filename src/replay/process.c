@@ -316,10 +316,36 @@ int32_t rrto_issue_wait(uint64_t position)
     return rrto_session_wait(&rrto_process.session, &rrto_thread_get()->caller, position);
 }
 
+struct rrto_waiter *rrto_issue_waiter(void)
+{
+    return calloc(1, sizeof(struct rrto_waiter));
+}
+
+int32_t rrto_issue_await(struct rrto_waiter *waiter)
+{
+    return rrto_session_await(&rrto_process.session, waiter); /* it was issued: there is a session */
+}
+
 void rrto_issue_drain(const void *host, size_t n)
 {
+    rrto_issue_drain_before(host, n, UINT64_MAX);
+}
+
+void rrto_issue_drain_before(const void *host, size_t n, uint64_t position)
+{
     if (rrto_session_open())
-        rrto_session_drain(&rrto_process.session, &rrto_thread_get()->caller, host, n);
+        rrto_session_drain(&rrto_process.session, &rrto_thread_get()->caller, host, n, position);
+}
+
+bool rrto_issue_is_newest(uint64_t position)
+{
+    if (!rrto_session_open())
+        return false;
+    struct rrto_session *session = &rrto_process.session;
+    pthread_mutex_lock(&session->lock);
+    bool newest = session->encoder.log.head == position + 1;
+    pthread_mutex_unlock(&session->lock);
+    return newest;
 }
 
 void rrto_issue_hold(bool hold)

@@ -86,11 +86,34 @@ int32_t rrto_session_wait(struct rrto_session *session, struct rrto_session_call
     return lost == RRTO_OK ? waiter.status : RRTO_LOST;
 }
 
-void rrto_session_drain(struct rrto_session *session, struct rrto_session_caller *caller, const void *host, size_t n)
+/* Behind a closed gate a copy is not waited for by its stream, whose later work may be waiting for the caller. */
+static void wait_unless_gated(struct rrto_session *session, struct rrto_session_caller *caller, uint64_t position)
+{
+    pthread_mutex_lock(&session->lock);
+    bool gated = session->tracker.n_closed > 0;
+    if (gated)
+        rrto_session_flush_locked(session);
+    pthread_mutex_unlock(&session->lock);
+    if (gated) {
+        caller->round_trips++;
+        __atomic_fetch_add(&session->counters->round_trips, 1, __ATOMIC_RELAXED);
+    } else {
+        (void)rrto_session_wait(session, caller, position);
+    }
+}
+
+void rrto_session_drain(struct rrto_session *session, struct rrto_session_caller *caller, const void *host, size_t n,
+                        uint64_t before)
 {
     uint64_t position;
-    if (!rrto_receiver_down_in(&session->receiver, host, n, &position))
+    if (!rrto_receiver_down_in(&session->receiver, host, n, before, &position))
         return;
-    (void)rrto_session_wait(session, caller, position);
-    (void)rrto_receiver_drain(&session->receiver, host, n);
+    wait_unless_gated(session, caller, position);
+    (void)rrto_receiver_drain(&session->receiver, host, n, before);
+}
+
+int32_t rrto_session_await(struct rrto_session *session, struct rrto_waiter *waiter)
+{
+    rrto_session_flush(session);
+    return rrto_receiver_wait(&session->receiver, waiter) == RRTO_OK ? waiter->status : RRTO_LOST;
 }

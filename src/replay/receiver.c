@@ -422,19 +422,20 @@ void rrto_receiver_pump(struct rrto_receiver *receiver)
 }
 
 /* By numbers: the range may be the whole address space. */
-static bool overlaps(const struct rrto_down *down, const uint8_t *host, size_t n)
+static bool overlaps(const struct rrto_down *down, const uint8_t *host, size_t n, uint64_t before)
 {
     uintptr_t from = (uintptr_t)host, at = (uintptr_t)down->host;
-    return down->used && (at < from ? from - at < down->n_bytes : at - from < n);
+    return down->used && down->position < before && (at < from ? from - at < down->n_bytes : at - from < n);
 }
 
-bool rrto_receiver_down_in(struct rrto_receiver *receiver, const void *host, size_t n, uint64_t *ret_position)
+bool rrto_receiver_down_in(struct rrto_receiver *receiver, const void *host, size_t n, uint64_t before,
+                           uint64_t *ret_position)
 {
     bool found = false;
     pthread_mutex_lock(&receiver->lock);
     for (uint32_t i = 0; i < receiver->n_down_rows; i++) {
         const struct rrto_down *down = &receiver->down_rows[i];
-        if (overlaps(down, host, n) && (!found || down->position > *ret_position)) {
+        if (overlaps(down, host, n, before) && (!found || down->position > *ret_position)) {
             found = true;
             *ret_position = down->position;
         }
@@ -443,13 +444,13 @@ bool rrto_receiver_down_in(struct rrto_receiver *receiver, const void *host, siz
     return found;
 }
 
-int rrto_receiver_drain(struct rrto_receiver *receiver, const void *host, size_t n)
+int rrto_receiver_drain(struct rrto_receiver *receiver, const void *host, size_t n, uint64_t before)
 {
     pthread_mutex_lock(&receiver->lock);
     for (;;) {
         bool pending = false;
         for (uint32_t i = 0; i < receiver->n_down_rows && !pending; i++)
-            pending = overlaps(&receiver->down_rows[i], host, n);
+            pending = overlaps(&receiver->down_rows[i], host, n, before);
         if (!pending && !(receiver->error.status != RRTO_OK && receiver->leader))
             break;
         if (receiver->leader)
@@ -460,7 +461,7 @@ int rrto_receiver_drain(struct rrto_receiver *receiver, const void *host, size_t
             (void)lead_locked(receiver, -1);
     }
     for (uint32_t i = 0; i < receiver->n_down_rows; i++) /* a lost session: nobody writes there any more */
-        if (overlaps(&receiver->down_rows[i], host, n))
+        if (overlaps(&receiver->down_rows[i], host, n, before))
             remove_down_locked(receiver, receiver->down_rows[i].position);
     int status = receiver->error.status == RRTO_OK ? RRTO_OK : RRTO_LOST;
     pthread_cond_broadcast(&receiver->changed);

@@ -105,10 +105,12 @@ bool rrto_receiver_watch(struct rrto_receiver *receiver, uint64_t position, uint
 int rrto_receiver_wait(struct rrto_receiver *receiver, struct rrto_waiter *waiter);
 /* Handles what has arrived, if nobody else is doing so. Blocks only for the rest of a chunk that has begun. */
 void rrto_receiver_pump(struct rrto_receiver *receiver);
-/* Blocks until no down destination overlaps [host, host + n) any more; RRTO_OK or RRTO_LOST. */
-int rrto_receiver_drain(struct rrto_receiver *receiver, const void *host, size_t n);
-/* The newest position among pending down payloads into [host, host + n); false when there is none. */
-bool rrto_receiver_down_in(struct rrto_receiver *receiver, const void *host, size_t n, uint64_t *ret_position);
+/* Blocks until no down destination of an op before a position overlaps [host, host + n) any more; RRTO_OK or RRTO_LOST.
+ */
+int rrto_receiver_drain(struct rrto_receiver *receiver, const void *host, size_t n, uint64_t before);
+/* The newest position, before one, among pending down payloads into [host, host + n); false when there is none. */
+bool rrto_receiver_down_in(struct rrto_receiver *receiver, const void *host, size_t n, uint64_t before,
+                           uint64_t *ret_position);
 
 /* Whether the op at position is known to have completed; has_stream: it was issued on this stream. */
 bool rrto_receiver_completed(struct rrto_receiver *receiver, uint64_t position, bool has_stream, uint32_t stream);

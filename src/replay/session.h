@@ -98,7 +98,9 @@ int32_t rrto_session_issue(struct rrto_session *session, struct rrto_session_cal
                            size_t n_bytes, const struct rrto_issue_extra *extra);
 bool rrto_session_poll(struct rrto_session *session, uint64_t position);
 int32_t rrto_session_wait(struct rrto_session *session, struct rrto_session_caller *caller, uint64_t position);
-void rrto_session_drain(struct rrto_session *session, struct rrto_session_caller *caller, const void *host, size_t n);
+int32_t rrto_session_await(struct rrto_session *session, struct rrto_waiter *waiter);
+void rrto_session_drain(struct rrto_session *session, struct rrto_session_caller *caller, const void *host, size_t n,
+                        uint64_t before);
 void rrto_session_flush(struct rrto_session *session);
 void rrto_session_hold(struct rrto_session *session, const struct rrto_session_caller *caller, bool hold);
 

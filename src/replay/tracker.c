@@ -81,6 +81,8 @@ void rrto_tracker_issued(struct rrto_tracker *tracker, const struct rrto_optable
         tracker->one_stream = false;
     if (info->flags & RRTO_OP_DOWN && !wait)
         tracker->down = position + 1;
+    if (info->flags & (RRTO_OP_CLOSES | RRTO_OP_OPENS))
+        tracker->n_closed += info->flags & RRTO_OP_CLOSES ? 1u : UINT32_MAX;
     bool has_stream = stream_of(tracker, table, info, op, n, &stream);
     if (!is_queued(info))
         return;

@@ -20,6 +20,7 @@ struct rrto_tracker {
     struct rrto_map visible_on; /* stream -> position + 1 of its last visible op */
     struct rrto_map queued_on;  /* stream -> position + 1 of its last op */
     struct rrto_map handles;    /* a library's handle -> the stream that it was set to */
+    uint32_t n_closed;          /* gates: what is behind one completes when the application's host has done something */
     bool broken;                /* memory was short: nothing is elided any more */
 };
 

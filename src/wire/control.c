@@ -72,6 +72,7 @@ static int encode_welcome(struct rrto_buf *out, const struct rrto_control_welcom
     message.soft = welcome->soft;
     message.compute = (char *)(uintptr_t)welcome->compute;
     message.log_bytes = welcome->log_bytes;
+    message.gates = welcome->n_gates;
     Rrto__Control control = RRTO__CONTROL__INIT;
     control.kind_case = RRTO__CONTROL__KIND_WELCOME;
     control.welcome = &message;
@@ -151,6 +152,7 @@ static int decode_welcome(const Rrto__Welcome *message, struct rrto_control_welc
     welcome->soft = message->soft;
     copy_text(welcome->compute, sizeof welcome->compute, message->compute);
     welcome->log_bytes = message->log_bytes;
+    welcome->n_gates = message->gates;
     return RRTO_OK;
 }
 

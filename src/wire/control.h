@@ -41,6 +41,7 @@ struct rrto_control_welcome {
     bool soft;
     char compute[32]; /* "real", "skip" or "N ms" */
     uint64_t log_bytes;
+    uint32_t n_gates; /* how many may be closed at a time; 0: the device's streams cannot wait for the host */
 };
 
 /* Worker to client instead of a Welcome: why there will be no session. */

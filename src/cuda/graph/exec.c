@@ -5,6 +5,7 @@
 #include "cuda/error.h"
 #include "cuda/graph/capture.h"
 #include "cuda/graph/library.h"
+#include "cuda/host_function.h"
 #include "cuda/memory.h"
 #include "cuda/module.h"
 #include "cuda/object.h"
@@ -229,22 +230,59 @@ static int32_t come_behind_last(struct rrto_exec *exec, uint32_t stream)
     }
     struct rrto_args_stream_wait_event wait = {.stream = stream, .event = exec->event};
     int32_t result = record_on(exec->event, exec->last_id);
+    if (rrto_host_functions_any()) {
+        rrto_host_functions_record(exec->event, exec->last_id);
+        rrto_host_functions_wait_event(stream, exec->event);
+    }
     return result ? result : rrto_cuda_issued(rrto_issue_stream_wait_event(&wait, NULL));
 }
 
 struct launch {
-    const void *handle; /* the stream */
     uint32_t stream;
-    bool blocking; /* the stream is ordered with the legacy one */
-    bool more;     /* nodes come behind the present one */
+    bool blocking;   /* the stream is ordered with the legacy one */
+    size_t n_places; /* for host functions, and for copies whose sources are read late */
+    bool soft;
     struct rrto_library_twins twins;
 };
+
+/* Whether what is issued next comes behind a host function that has not run. */
+static bool behind_function(const struct launch *launch)
+{
+    return launch->n_places && rrto_host_functions_pending(launch->stream);
+}
+
+/* The source is read when the functions have run, page-locked or not: CUDA's graphs read it at the node's turn. */
+static int32_t issue_late(const struct rrto_work *work, const struct launch *launch)
+{
+    struct rrto_dec dec;
+    struct rrto_args_mem_copy_h2d copy;
+    struct rrto_args_symbol_copy_h2d symbol;
+    uint16_t number;
+    memcpy(&number, work->op, sizeof number);
+    rrto_dec_init(&dec, work->op, work->n_op);
+    if (number == RRTO_OP_mem_copy_h2d && rrto_unpack_mem_copy_h2d(&dec, &copy))
+        return rrto_memory_copy_late(copy.dst, work->up, copy.n_bytes, launch->stream);
+    if (number != RRTO_OP_symbol_copy_h2d || !rrto_unpack_symbol_copy_h2d(&dec, &symbol))
+        return RRTO_CUDA_NOT_SUPPORTED;
+    symbol.stream = launch->stream;
+    return rrto_memory_copy_symbol_late(&symbol, work->up);
+}
+
+/* The soft cuBLAS and cuDNN compute at the call: see rrto_client_id_stream. Others may come between here. */
+static void let_functions_run(const struct launch *launch)
+{
+    rrto_issue_hold(false);
+    rrto_host_functions_wait(launch->stream);
+    rrto_issue_hold(true);
+}
 
 static int32_t issue_op(struct rrto_work *work, struct launch *launch)
 {
     const struct rrto_op_info *info = rrto_op_info_of(work->op, work->n_op);
     if (work->library.library != RRTO_USE_NONE) {
         uint32_t handle;
+        if (launch->soft && behind_function(launch))
+            let_functions_run(launch);
         int32_t result = rrto_library_twin(&launch->twins, &work->library, launch->stream, &handle);
         if (result)
             return result;
@@ -252,6 +290,8 @@ static int32_t issue_op(struct rrto_work *work, struct launch *launch)
     } else {
         memcpy(work->op + info->stream_offset, &launch->stream, sizeof launch->stream);
     }
+    if (work->up && behind_function(launch))
+        return issue_late(work, launch);
     if (work->up) { /* a copy down may still be on its way there */
         uint64_t n_bytes;
         memcpy(&n_bytes, work->op + info->size_offset, sizeof n_bytes);
@@ -264,28 +304,51 @@ static int32_t issue_op(struct rrto_work *work, struct launch *launch)
 
 static int32_t issue_node(struct rrto_work *work, struct launch *launch)
 {
-    int32_t result = RRTO_CUDA_SUCCESS;
     switch (work->kind) {
-    case RRTO_NODE_HOST: /* the application's function may do anything but wait for this launch */
-        rrto_issue_hold(false);
-        result = rrto_stream_host_function(launch->handle, work->host, work->host_data);
-        if (launch->more) /* ops are issued by the stream's id: nothing else makes them wait for it */
-            rrto_host_functions_wait(launch->stream, launch->blocking);
-        rrto_issue_hold(true);
-        return result;
+    case RRTO_NODE_HOST:
+        return rrto_host_function_add(launch->stream, launch->blocking, work->host, work->host_data);
     case RRTO_NODE_RECORD_EVENT:
         return rrto_event_record_on(work->event, launch->stream, 0);
     case RRTO_NODE_WAIT_EVENT:
         return rrto_stream_wait_event_on(launch->stream, work->event, 0);
     case RRTO_NODE_EMPTY:
     case RRTO_NODE_GRAPH:
-        return result;
+        return RRTO_CUDA_SUCCESS;
     case RRTO_NODE_KERNEL:
     case RRTO_NODE_MEMCPY:
     case RRTO_NODE_MEMSET:
         break;
     }
     return issue_op(work, launch);
+}
+
+static size_t up_places(const struct rrto_work *work)
+{
+    const struct rrto_op_info *info = rrto_op_info_of(work->op, work->n_op);
+    uint64_t n_bytes;
+    memcpy(&n_bytes, work->op + info->size_offset, sizeof n_bytes);
+    return rrto_late_copy_pieces(n_bytes);
+}
+
+/* Nothing may be waited for once the launch has begun: what it may need is got before. */
+static int32_t prepare(const struct rrto_exec *exec, struct launch *launch)
+{
+    const struct rrto_device_info *device = rrto_session_device();
+    bool functions = rrto_host_functions_any();
+    size_t n_places = 0;
+    int32_t result = RRTO_CUDA_SUCCESS;
+    for (size_t i = 0; i < exec->n_order && !result; i++) {
+        const struct rrto_work *work = &exec->order[i]->work;
+        functions = functions || work->kind == RRTO_NODE_HOST;
+        if (work->kind == RRTO_NODE_HOST)
+            n_places++;
+        else if (work->up)
+            n_places += up_places(work);
+        result = rrto_library_take(&launch->twins, work->library.library);
+    }
+    launch->soft = device && device->soft;
+    launch->n_places = functions ? n_places : 0;
+    return result;
 }
 
 static int32_t launch_captured(const struct rrto_exec *exec, uint32_t stream)
@@ -297,9 +360,23 @@ static int32_t launch_captured(const struct rrto_exec *exec, uint32_t stream)
     return rrto_capture_add(stream, &work);
 }
 
+static int32_t issue_nodes(const struct rrto_exec *exec, struct launch *launch)
+{
+    int32_t result = launch->n_places ? rrto_host_functions_begin(launch->n_places) : RRTO_CUDA_SUCCESS;
+    if (result)
+        return result;
+    rrto_issue_hold(true);
+    for (size_t i = 0; i < exec->n_order && !result; i++)
+        result = issue_node(&exec->order[i]->work, launch);
+    rrto_issue_hold(false);
+    if (launch->n_places)
+        rrto_host_functions_end();
+    return result;
+}
+
 int32_t rrto_exec_launch(struct rrto_exec *exec, const void *stream)
 {
-    struct launch launch = {.handle = stream};
+    struct launch launch = {.n_places = 0};
     uint32_t flags = 0;
     if (!rrto_stream_id(stream, &launch.stream) || rrto_stream_flags(stream, &flags))
         return RRTO_CUDA_INVALID_HANDLE;
@@ -311,18 +388,15 @@ int32_t rrto_exec_launch(struct rrto_exec *exec, const void *stream)
         result = check_nodes(exec);
     if (!result)
         result = come_behind_last(exec, launch.stream); /* it may wait for the device */
-    if (result)
-        return result;
-    rrto_issue_hold(true);
-    for (size_t i = 0; i < exec->n_order && !result; i++) {
-        launch.more = i + 1 < exec->n_order;
-        result = issue_node(&exec->order[i]->work, &launch);
+    if (!result)
+        result = prepare(exec, &launch);
+    if (!result) {
+        result = issue_nodes(exec, &launch);
+        exec->launched = true;
+        exec->last_stream = stream;
+        exec->last_id = launch.stream;
     }
-    rrto_issue_hold(false);
     rrto_library_give_back(&launch.twins);
-    exec->launched = true;
-    exec->last_stream = stream;
-    exec->last_id = launch.stream;
     return result;
 }
 

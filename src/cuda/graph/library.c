@@ -51,6 +51,11 @@ int32_t rrto_library_ready(enum rrto_library_kind library)
     return there ? RRTO_CUDA_SUCCESS : RRTO_CUDA_NO_MEMORY;
 }
 
+int32_t rrto_library_take(struct rrto_library_twins *twins, enum rrto_library_kind library)
+{
+    return take_for(twins, library) ? RRTO_CUDA_SUCCESS : RRTO_CUDA_NO_MEMORY;
+}
+
 int32_t rrto_library_twin(struct rrto_library_twins *twins, const struct rrto_library_use *use, uint32_t stream,
                           uint32_t *ret_handle)
 {

@@ -13,6 +13,8 @@ struct rrto_library_twins {
 
 /* Makes sure that there is one to take. Returns a CUDA error. */
 int32_t rrto_library_ready(enum rrto_library_kind library);
+/* Takes what is needed for the library before it is needed: making one may wait. Returns a CUDA error. */
+int32_t rrto_library_take(struct rrto_library_twins *twins, enum rrto_library_kind library);
 /* The session id of a twin whose state on the server is that of use, but for the stream. Returns a CUDA error. */
 int32_t rrto_library_twin(struct rrto_library_twins *twins, const struct rrto_library_use *use, uint32_t stream,
                           uint32_t *ret_handle);

@@ -3,6 +3,7 @@
  * stream is captured becomes a node. */
 #include "cuda/error.h"
 #include "cuda/graph/state.h"
+#include "cuda/host_function.h"
 #include "cuda/thread.h"
 #include "gen/client_bodies.h"
 #include "gen/issue_ops.h"
@@ -178,7 +179,31 @@ static int32_t issue_watched(const uint8_t *op, size_t n, const struct rrto_issu
     return captured ? as_status(info, result) : rrto_issue(op, n, extra);
 }
 
+/* Ops at which the server's driver may wait for its device, which may be waiting for a host function; CUDA says as much
+ * of loading code. They wait here: the server's executor could not go on to what the device waits for. */
+static bool may_synchronise(const uint8_t *op)
+{
+    uint16_t number;
+    memcpy(&number, op, sizeof number);
+    switch (number) {
+    case RRTO_OP_module_unload:
+        return true;
+    case RRTO_OP_module_load:
+    case RRTO_OP_function_get:
+    case RRTO_OP_cublas_create:
+    case RRTO_OP_cublas_destroy:
+    case RRTO_OP_cudnn_create:
+    case RRTO_OP_cudnn_destroy:
+    case RRTO_OP_cudnn_plan:
+        return !rrto_session_device()->soft;
+    default:
+        return false;
+    }
+}
+
 int32_t rrto_client_issue(const uint8_t *bytes, size_t n_bytes, const struct rrto_issue_extra *extra)
 {
+    if (rrto_host_functions_any() && may_synchronise(bytes))
+        rrto_host_functions_wait_all();
     return rrto_capture_watched() ? issue_watched(bytes, n_bytes, extra) : rrto_issue(bytes, n_bytes, extra);
 }

@@ -75,17 +75,18 @@ int main(void)
         n_late += atomic_load(&n_done) == before;
         OK(cudaStreamAddCallback(held, callback, &held, 0)); /* behind it, and no wait either */
         n_late += atomic_load(&n_done) == before;
-        atomic_store(&go, round);
         OK(cudaMemcpyAsync(pinned, held_memory, sizeof in, cudaMemcpyDeviceToHost, held));
-        n_after += atomic_load(&n_done) == before + 2;
+        n_late += atomic_load(&n_done) == before; /* what is issued next does not wait */
+        atomic_store(&go, round);
         OK(cudaDeviceSynchronize());
+        n_after += atomic_load(&n_done) == before + 2;
         n_sums += pinned[9] == (float)(2 * round);
     }
     expect("calls that returned first", n_early, ROUNDS);
     expect("queries that were not ready", n_queries, 2 * ROUNDS);
-    expect("functions that waited for their go", n_late, 2 * ROUNDS);
+    expect("functions that waited for their go", n_late, 3 * ROUNDS);
     expect("sums of both streams", n_sums, 2 * ROUNDS);
-    expect("functions that came before what was issued next", n_after, ROUNDS);
+    expect("functions that a synchronise waited for", n_after, ROUNDS);
     expect("functions on threads of their own", n_foreign, ROUNDS);
     expect("functions with signals blocked", n_blocked, ROUNDS);
     expect("queries, in the end", (int)cudaStreamQuery(held), cudaSuccess);

@@ -119,6 +119,46 @@ static bool host_functions(void)
     return right && in_place;
 }
 
+static int go;
+
+static void fill_when_told(void *round)
+{
+    while (__atomic_load_n(&go, __ATOMIC_ACQUIRE) < *(int *)round)
+        sched_yield();
+    fill(source, N, *(int *)round);
+    fill(pageable, N, *(int *)round);
+}
+
+/* The function ends when the thread has gone on: neither the launch nor what is issued behind it waits. */
+static bool functions_that_wait(void)
+{
+    bool right = true;
+    static int round;
+    begin(stream);
+    OK(cuLaunchHostFunc(stream, fill_when_told, &round));
+    OK(cuMemcpyHtoDAsync_v2(x, source, BYTES, stream));
+    OK(cuMemcpyHtoDAsync_v2(y, pageable, BYTES, stream)); /* in a graph, it is read at its turn as well */
+    add(x, y, z, N, stream);
+    OK(cuMemcpyDtoHAsync_v2(target, z, BYTES, stream));
+    CUgraphExec exec = executable(end(stream));
+    for (int i = 1; i <= ROUNDS; i++) {
+        round = i;
+        memset(source, 0x55, BYTES);
+        memset(pageable, 0x55, BYTES);
+        OK(cuGraphLaunch(exec, stream));
+        OK(cuMemcpyHtoDAsync_v2(x, target, BYTES, stream));
+        add(x, z, x, N, stream);
+        OK(cuMemcpyDtoHAsync_v2(source, x, BYTES, stream));
+        OK(cuEventRecord(event, stream));
+        right = right && cuEventQuery(event) == CUDA_ERROR_NOT_READY;
+        __atomic_store_n(&go, i, __ATOMIC_RELEASE);
+        OK(cuEventSynchronize(event));
+        right = right && filled(target, N, i, 2) && filled(source, N, i, 4);
+    }
+    OK(cuGraphExecDestroy(exec));
+    return right;
+}
+
 /* An event that the graph records is waited for outside of it; one that is recorded outside is waited for inside. */
 static bool events(void)
 {
@@ -341,8 +381,15 @@ static void *change(void *unused)
     return NULL;
 }
 
+static void nothing(void *unused)
+{
+    (void)unused;
+    for (int i = 0; i < 20; i++)
+        sched_yield();
+}
+
 /* Another thread writes x on the same stream all the time, but never between the nodes of a launch. */
-static bool one_op_to_others(void)
+static bool one_op_to_others(bool with_functions)
 {
     bool right = true;
     pthread_t thread;
@@ -350,6 +397,10 @@ static bool one_op_to_others(void)
     OK(cuMemcpyDtoDAsync_v2(y, x, BYTES, stream));
     for (int i = 0; i < 20; i++)
         OK(cuMemsetD8Async(z, 0, BYTES, stream));
+    for (int i = 0; i < 3 && with_functions; i++) {
+        OK(cuLaunchHostFunc(stream, nothing, NULL));
+        OK(cuMemcpyHtoDAsync_v2(z, pageable, BYTES, stream));
+    }
     OK(cuMemcpyDtoDAsync_v2(z, x, BYTES, stream));
     OK(cuMemcpyDtoHAsync_v2(source, y, BYTES, stream));
     OK(cuMemcpyDtoHAsync_v2(target, z, BYTES, stream));
@@ -424,12 +475,14 @@ int main(void)
     check("sources and destinations on the host, at each launch", sources());
     check("down and up again in one graph", down_and_up());
     check("host functions, once for each launch, in their place", host_functions());
+    check("functions that wait for what is done after the launch", functions_that_wait());
     check("events of graphs, and events that graphs wait for", events());
     check("launches on several streams, one behind the other", several_streams());
     check("updates, from the next launch on", updates());
     check("destroyed while launched", destroyed_while_launched());
     check("made by hand, with a child", by_hand());
-    check("one op to other threads", one_op_to_others());
+    check("one op to other threads", one_op_to_others(false));
+    check("one op to other threads, with host functions", one_op_to_others(true));
     check("host functions of others meanwhile", functions_of_others());
     return wrong;
 }

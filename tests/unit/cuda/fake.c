@@ -22,6 +22,7 @@ static void make_device(void)
     device->arena_bytes = (uint64_t)1 << 30;
     device->total_memory = (uint64_t)64 << 20;
     device->driver_version = 13000;
+    device->n_gates = 64;
     static const int32_t values[][2] = {{1, 1024},  {2, 1024},  {3, 1024}, {4, 64}, {5, 2147483647}, {6, 65535},
                                         {7, 65535}, {8, 49152}, {10, 32},  {16, 4}, {19, 1},         {75, 8},
                                         {76, 0},    {78, 1},    {83, 1},   {95, 1}, {97, 101376},    {33, 0x3b}};
@@ -160,6 +161,34 @@ void rrto_issue_drain(const void *host, size_t n)
     (void)host;
     (void)n;
     fake.n_drains++;
+}
+
+void rrto_issue_drain_before(const void *host, size_t n, uint64_t position)
+{
+    (void)position;
+    pthread_mutex_lock(&lock);
+    rrto_issue_drain(host, n);
+    pthread_mutex_unlock(&lock);
+}
+
+/* The stream is always there. */
+struct rrto_waiter *rrto_issue_waiter(void)
+{
+    return malloc(1);
+}
+
+int32_t rrto_issue_await(struct rrto_waiter *waiter)
+{
+    (void)waiter;
+    return fake.lost ? RRTO_LOST : fake.await_status;
+}
+
+bool rrto_issue_is_newest(uint64_t position)
+{
+    pthread_mutex_lock(&lock);
+    bool newest = position + 1 == fake.base + fake.n_ops;
+    pthread_mutex_unlock(&lock);
+    return newest;
 }
 
 void rrto_issue_hold(bool hold)

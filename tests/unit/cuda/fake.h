@@ -25,9 +25,10 @@ struct fake {
     int32_t status;       /* what every op answers */
     uint16_t fail_number; /* an op that answers fail_status instead */
     int32_t fail_status;
-    uint64_t base;      /* position of ops[0] */
-    uint64_t completed; /* this many ops are complete */
-    bool lost;          /* there is a sticky error */
+    int32_t await_status; /* what the reply to a gate says */
+    uint64_t base;        /* position of ops[0] */
+    uint64_t completed;   /* this many ops are complete */
+    bool lost;            /* there is a sticky error */
     struct rrto_session_error error;
     bool held;
     size_t n_drains;

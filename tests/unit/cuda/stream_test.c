@@ -197,61 +197,6 @@ static void what_synchronising_said_stays_true(void **state)
     assert_int_equal(rrto_client_cudaEventQuery(elsewhere), 0);
 }
 
-static void count(void *n)
-{
-    ++*(int *)n;
-}
-
-static void host_functions_run_after_the_stream(void **state)
-{
-    (void)state;
-    int n = 0;
-    assert_int_equal(rrto_client_cudaLaunchHostFunc(NULL, count, &n), 0);
-    assert_int_equal(rrto_client_cudaStreamSynchronize(NULL), 0);
-    assert_non_null(fake_last(1, RRTO_OP_stream_synchronize)); /* the helper's, and this one */
-    assert_int_equal(n, 1);
-    assert_int_equal(rrto_client_cudaLaunchHostFunc(NULL, NULL, &n), cudaErrorInvalidValue);
-}
-
-static atomic_int go;
-
-static void wait_for_go(void *n)
-{
-    while (!atomic_load(&go))
-        sched_yield();
-    ++*(int *)n;
-}
-
-/* Functions of two streams, each waiting for what comes later; the legacy stream comes behind the blocking one only. */
-static void held_streams(void **state)
-{
-    (void)state;
-    cudaStream_t blocking, free_one;
-    int n = 0, m = 0;
-    assert_int_equal(rrto_client_cudaStreamCreateWithFlags(&blocking, 0), 0);
-    assert_int_equal(rrto_client_cudaStreamCreateWithFlags(&free_one, 1), 0);
-    for (int round = 0; round < 50; round++) {
-        atomic_store(&go, 0);
-        n = m = 0;
-        assert_int_equal(rrto_client_cudaLaunchHostFunc(free_one, wait_for_go, &m), 0);
-        assert_int_equal(rrto_client_cudaLaunchHostFunc(free_one, count, &m), 0);
-        assert_int_equal(rrto_client_cudaStreamQuery(free_one), cudaErrorNotReady);
-        assert_int_equal(rrto_client_cudaStreamSynchronize(NULL), 0);
-        assert_int_equal(rrto_client_cudaLaunchHostFunc(blocking, wait_for_go, &n), 0);
-        assert_int_equal(rrto_client_cudaStreamQuery(NULL), cudaErrorNotReady);
-        atomic_store(&go, 1);
-        assert_int_equal(rrto_client_cudaStreamSynchronize(NULL), 0);
-        assert_int_equal(n, 1);
-        if (round % 2)
-            assert_int_equal(rrto_client_cudaDeviceSynchronize(), 0);
-        else
-            assert_int_equal(rrto_client_cudaStreamSynchronize(free_one), 0);
-        assert_int_equal(m, 2);
-    }
-    assert_int_equal(rrto_client_cudaStreamDestroy(blocking), 0);
-    assert_int_equal(rrto_client_cudaStreamDestroy(free_one), 0);
-}
-
 static void last_errors(void **state)
 {
     (void)state;
@@ -357,8 +302,6 @@ int main(void)
         cmocka_unit_test_setup(ids_are_never_reused, setup),
         cmocka_unit_test_setup(events_and_queries, setup),
         cmocka_unit_test_setup(what_synchronising_said_stays_true, setup),
-        cmocka_unit_test_setup(host_functions_run_after_the_stream, setup),
-        cmocka_unit_test_setup(held_streams, setup),
         cmocka_unit_test_setup(last_errors, setup),
         cmocka_unit_test_setup(contexts, setup),
         cmocka_unit_test_setup(device_questions, setup),

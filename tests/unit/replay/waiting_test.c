@@ -22,7 +22,7 @@ static void test_fail_stop(void **state)
     assert_int_equal(copy_down(0, output, 10, true, NULL), RRTO_LOST);
     assert_false(rrto_session_poll(&session, 8));
     assert_int_equal(rrto_session_wait(&session, &caller, 8), RRTO_LOST);
-    rrto_session_drain(&session, &caller, output, sizeof output);
+    rrto_session_drain(&session, &caller, output, sizeof output, UINT64_MAX);
     assert_int_equal(session.receiver.error.code, 700);
     assert_string_equal(session.receiver.error.library, "cuda");
     assert_non_null(strstr(session.receiver.error.text, "illegal address"));
@@ -114,11 +114,11 @@ static void test_poll_and_wait(void **state)
     copy_down(0, output, 60, false, &position);
     copy_down(0, output + 100, 60, false, NULL);
     fake_release(&server);
-    rrto_session_drain(&session, &caller, output, 100);
+    rrto_session_drain(&session, &caller, output, 100, UINT64_MAX);
     assert_arrived(output, position, 60);
     assert_int_equal(counters.round_trips, 2);
     fake_release(&server);
-    rrto_session_drain(&session, &caller, output, sizeof output);
+    rrto_session_drain(&session, &caller, output, sizeof output, UINT64_MAX);
     end();
     assert_int_equal(server.n_subscriptions, 3);
     fake_fini(&server);

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Host functions: a gate for each, which is opened when it has run; copies behind them, whose sources are read then;
+ * which streams are behind them. */
+#include "../test.h"
+#include "cuda/behind.h"
+#include "cuda/host_function.h"
+#include "cuda/stream.h"
+#include "fake.h"
+#include "gen/client_bodies.h"
+
+#include <sched.h>
+#include <stdatomic.h>
+#include <string.h>
+
+enum { NON_BLOCKING = 1, N = 100 };
+
+static atomic_int go;
+
+static int setup(void **state)
+{
+    (void)state;
+    fake_reset();
+    atomic_store(&go, 0);
+    return 0;
+}
+
+static void wait_for_go(void *n)
+{
+    while (!atomic_load(&go))
+        sched_yield();
+    ++*(int *)n;
+}
+
+static void count(void *n)
+{
+    ++*(int *)n;
+}
+
+/* With everything that belongs to them. */
+static void until_all_have_run(void)
+{
+    atomic_store(&go, 1);
+    rrto_host_functions_wait_all();
+}
+
+static size_t n_of(uint16_t number)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < fake.n_ops; i++)
+        n += fake.ops[i].number == number;
+    return n;
+}
+
+static void a_gate_for_a_function(void **state)
+{
+    (void)state;
+    int n = 0;
+    assert_int_equal(rrto_client_cudaLaunchHostFunc(NULL, wait_for_go, &n), 0);
+    assert_non_null(fake_last(0, RRTO_OP_stream_gate));
+    assert_true(rrto_host_functions_any());
+    assert_int_equal(rrto_client_cudaStreamQuery(NULL), cudaErrorNotReady);
+    assert_int_equal(rrto_client_cudaStreamSynchronize(NULL), 0); /* the server waits */
+    until_all_have_run();
+    assert_int_equal(n, 1);
+    assert_non_null(fake_last(0, RRTO_OP_gate_open));
+    assert_memory_equal(fake.ops[0].bytes + RRTO_OP_HEADER_BYTES, fake_last(0, RRTO_OP_gate_open)->bytes + 8, 4);
+    assert_int_equal(rrto_client_cudaLaunchHostFunc(NULL, NULL, &n), cudaErrorInvalidValue);
+}
+
+/* Nothing comes between them: one gate. */
+static void functions_in_a_row(void **state)
+{
+    (void)state;
+    int n = 0, m = 0;
+    assert_int_equal(rrto_client_cudaLaunchHostFunc(NULL, wait_for_go, &n), 0);
+    for (int i = 0; i < 1000; i++)
+        assert_int_equal(rrto_client_cudaLaunchHostFunc(NULL, count, &n), 0);
+    assert_int_equal(fake.n_ops, 1);
+    assert_int_equal(rrto_client_cudaMemsetAsync(NULL, 0, 0, NULL), 0); /* is no op */
+    assert_int_equal(rrto_client_cudaStreamSynchronize(NULL), 0);
+    assert_int_equal(rrto_client_cudaLaunchHostFunc(NULL, count, &m), 0);
+    assert_int_equal(n_of(RRTO_OP_stream_gate), 2);
+    assert_int_equal(m, 0);
+    until_all_have_run();
+    assert_int_equal(n, 1001);
+    assert_int_equal(m, 1);
+    assert_int_equal(n_of(RRTO_OP_gate_open), 2);
+}
+
+static int told;
+
+static void callback(cudaStream_t stream, cudaError_t status, void *data)
+{
+    (void)stream, (void)data;
+    told = (int)status;
+}
+
+static void errors(void **state)
+{
+    (void)state;
+    int n = 0;
+    fake.await_status = 719;
+    assert_int_equal(rrto_client_cudaLaunchHostFunc(NULL, count, &n), 0);
+    until_all_have_run();
+    assert_int_equal(n, 0);
+    assert_int_equal(rrto_client_cudaStreamAddCallback(NULL, callback, NULL, 0), 0);
+    until_all_have_run();
+    assert_int_equal(told, 719);
+    fake.device.n_gates = 0;
+    assert_int_equal(rrto_client_cudaLaunchHostFunc(NULL, count, &n), cudaErrorNotSupported);
+    assert_false(rrto_host_functions_any());
+}
+
+static void fill(void *to)
+{
+    while (!atomic_load(&go))
+        sched_yield();
+    memset(to, 7, N);
+}
+
+/* A page-locked source is read when the function has run, a pageable one, or another stream's, at the call. */
+static void sources(void **state)
+{
+    (void)state;
+    cudaStream_t held, other;
+    void *memory, *pinned;
+    assert_int_equal(rrto_client_cudaMalloc(&memory, N), 0);
+    assert_int_equal(rrto_client_cudaMallocHost(&pinned, N), 0);
+    assert_int_equal(rrto_client_cudaStreamCreateWithFlags(&held, NON_BLOCKING), 0);
+    assert_int_equal(rrto_client_cudaStreamCreateWithFlags(&other, NON_BLOCKING), 0);
+    memset(pinned, 1, N);
+    assert_int_equal(rrto_client_cudaLaunchHostFunc(held, fill, pinned), 0);
+    assert_int_equal(rrto_client_cudaMemcpyAsync(memory, pinned, N, cudaMemcpyHostToDevice, held), 0);
+    assert_non_null(fake_last(0, RRTO_OP_mem_copy_h2d_late));
+    assert_int_equal(rrto_client_cudaMemcpyAsync(memory, pinned, N, cudaMemcpyHostToDevice, other), 0);
+    const struct fake_op *op = fake_last(0, RRTO_OP_mem_copy_h2d);
+    assert_true(op && op->up[0] == 1);
+    until_all_have_run();
+    op = fake_last(0, RRTO_OP_gate_fill);
+    assert_non_null(op);
+    assert_int_equal(op->n_up, N);
+    assert_int_equal(op->up[N - 1], 7);
+    assert_non_null(fake_last(1, RRTO_OP_gate_open));
+    assert_int_equal(rrto_client_cudaMemcpyAsync(memory, pinned, N, cudaMemcpyHostToDevice, held), 0);
+    assert_non_null(fake_last(0, RRTO_OP_mem_copy_h2d));
+    assert_int_equal(rrto_client_cudaFree(memory), 0);
+    assert_int_equal(rrto_client_cudaFreeHost(pinned), 0);
+    assert_int_equal(rrto_client_cudaStreamDestroy(held), 0);
+    assert_int_equal(rrto_client_cudaStreamDestroy(other), 0);
+}
+
+/* Which streams come behind a function: by events and by the legacy stream. */
+static void other_streams(void **state)
+{
+    (void)state;
+    cudaStream_t held, blocking, by_event, apart;
+    uint32_t held_id, blocking_id, by_event_id, apart_id;
+    cudaEvent_t before, event;
+    int n = 0;
+    assert_int_equal(rrto_client_cudaStreamCreateWithFlags(&held, 0), 0);
+    assert_int_equal(rrto_client_cudaStreamCreateWithFlags(&blocking, 0), 0);
+    assert_int_equal(rrto_client_cudaStreamCreateWithFlags(&by_event, NON_BLOCKING), 0);
+    assert_int_equal(rrto_client_cudaStreamCreateWithFlags(&apart, NON_BLOCKING), 0);
+    assert_int_equal(rrto_client_cudaEventCreateWithFlags(&before, 2), 0);
+    assert_int_equal(rrto_client_cudaEventCreateWithFlags(&event, 2), 0);
+    assert_int_equal(rrto_client_cudaEventRecord(before, held), 0);
+    assert_int_equal(rrto_client_cudaLaunchHostFunc(held, wait_for_go, &n), 0);
+    assert_int_equal(rrto_client_cudaEventRecord(event, held), 0);
+    assert_int_equal(rrto_client_cudaStreamWaitEvent(apart, before, 0), 0);
+    assert_int_equal(rrto_client_cudaStreamWaitEvent(by_event, event, 0), 0);
+    assert_true(rrto_stream_id(held, &held_id) && rrto_stream_id(apart, &apart_id));
+    assert_true(rrto_stream_id(blocking, &blocking_id) && rrto_stream_id(by_event, &by_event_id));
+    assert_true(rrto_host_functions_pending(held_id));
+    assert_true(rrto_host_functions_pending(by_event_id));
+    assert_false(rrto_host_functions_pending(apart_id));
+    assert_false(rrto_host_functions_pending(blocking_id)); /* nothing has come to the legacy stream yet */
+    assert_true(rrto_host_functions_keep(0));
+    assert_true(rrto_stream_id(NULL, &held_id) && held_id == 0);
+    assert_true(rrto_stream_id(blocking, &blocking_id) && rrto_stream_id(apart, &apart_id));
+    assert_true(rrto_host_functions_pending(blocking_id));
+    assert_false(rrto_host_functions_pending(apart_id));
+    until_all_have_run();
+    assert_false(rrto_host_functions_any());
+    assert_false(rrto_host_functions_pending(by_event_id));
+}
+
+static void more_than_the_server_has(void **state)
+{
+    (void)state;
+    fake.device.n_gates = 2;
+    assert_int_equal(rrto_host_functions_begin(3), (int)cudaErrorNotSupported);
+    assert_int_equal(rrto_host_functions_begin(2), 0);
+    rrto_host_functions_end(); /* none was needed */
+    assert_false(rrto_host_functions_any());
+    int n = 0;
+    atomic_store(&go, 1);
+    for (int i = 0; i < 50; i++) { /* each waits for one before it */
+        assert_int_equal(rrto_client_cudaLaunchHostFunc(NULL, wait_for_go, &n), 0);
+        assert_int_equal(rrto_client_cudaStreamSynchronize(NULL), 0);
+    }
+    until_all_have_run();
+    assert_int_equal(n, 50);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(a_gate_for_a_function, setup),
+        cmocka_unit_test_setup(functions_in_a_row, setup),
+        cmocka_unit_test_setup(errors, setup),
+        cmocka_unit_test_setup(sources, setup),
+        cmocka_unit_test_setup(other_streams, setup),
+        cmocka_unit_test_setup(more_than_the_server_has, setup),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
