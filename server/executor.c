@@ -40,6 +40,7 @@ static void fail_stop(struct rrto_worker *worker, const struct rrto_exec *exec, 
     char text[512], what[256];
     worker->failure = code;
     worker->failure_library = exec->library;
+    rrto_gates_open_all(worker); /* no function of the client's runs any more */
     if (exec->library == RRTO_WIRE_CUDA)
         rrto_driver_describe(&worker->driver, code, what, sizeof what);
     else
@@ -213,7 +214,7 @@ static int on_op(void *arg, const struct rrto_record_op *op)
     if (worker->lent)
         rrto_staging_release(worker->lent);
     worker->up = worker->lent = NULL;
-    if (worker->failure) /* no function of the client's runs any more */
+    if (worker->failure)
         rrto_gates_open_all(worker);
     if (exec.reply.failed)
         return RRTO_NO_MEMORY;
