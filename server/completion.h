@@ -16,7 +16,7 @@
 
 #include <pthread.h>
 
-enum { RRTO_COMPLETION_MAX_WAITERS = 16, RRTO_COMPLETION_ONE_EVENT = 1, RRTO_COMPLETION_MAX_FOLLOWERS = 1024 };
+enum { RRTO_COMPLETION_MAX_WAITERS = 64, RRTO_COMPLETION_ONE_EVENT = 1, RRTO_COMPLETION_MAX_FOLLOWERS = 1024 };
 
 /* A stream of the worker's own that waits for an event of the client's, which the client may record again or destroy
  * meanwhile. */

@@ -45,13 +45,16 @@ struct rrto_staging_block *rrto_staging_get(struct rrto_staging *staging, uint64
     int shift = pinned && n <= (uint64_t)1 << RRTO_STAGING_MAX_SHIFT ? class_of(n) : 0;
     struct rrto_staging_block *block = NULL;
     pthread_mutex_lock(&staging->lock);
-    if (shift && staging->free[shift - RRTO_STAGING_MIN_SHIFT]) {
+    bool too_much = staging->keep_all && staging->n_used >= staging->max_used + RRTO_STAGING_GATED_BYTES;
+    if (!too_much && shift && staging->free[shift - RRTO_STAGING_MIN_SHIFT]) {
         block = staging->free[shift - RRTO_STAGING_MIN_SHIFT];
         staging->free[shift - RRTO_STAGING_MIN_SHIFT] = block->next;
         staging->n_kept -= block->n_capacity;
         __atomic_fetch_add(&staging->n_used, block->n_capacity, __ATOMIC_RELAXED);
     }
     pthread_mutex_unlock(&staging->lock);
+    if (too_much)
+        return NULL;
     if (!block) {
         block = create(staging, n, shift);
         if (!block)

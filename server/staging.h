@@ -9,6 +9,8 @@
 #include <pthread.h>
 
 enum {
+    RRTO_STAGING_GATED_BYTES =
+        1 << 30,                 /* beyond the limit, while gates keep copies from being done; clients stay far below */
     RRTO_STAGING_MIN_SHIFT = 12, /* 4 KiB */
     RRTO_STAGING_MAX_SHIFT = 26, /* 64 MiB: larger ones are not pinned and not kept */
     RRTO_STAGING_CLASSES = RRTO_STAGING_MAX_SHIFT - RRTO_STAGING_MIN_SHIFT + 1,
@@ -34,8 +36,8 @@ struct rrto_staging_block {
 };
 
 void rrto_staging_init(struct rrto_staging *staging, const struct rrto_driver *driver, uint64_t max_used);
-/* NULL when memory is short. One share. Never blocks. The data is 64-byte aligned; for plain memory n + 1 bytes can be
- * written. */
+/* NULL when memory is short, or keep_all has let too much be in use. One share. Never blocks. The data is 64-byte
+ * aligned; for plain memory n + 1 bytes can be written. */
 struct rrto_staging_block *rrto_staging_get(struct rrto_staging *staging, uint64_t n, bool pinned);
 void rrto_staging_share(struct rrto_staging_block *block, unsigned n_more);
 /* Gives back one share. Fits rrto_outbox_send's release. */

@@ -20,7 +20,10 @@
 #include <signal.h>
 #include <stdlib.h>
 
-enum { PIECE_BYTES = 32 << 20 }; /* the server's page-locked blocks have twice that */
+/* The server's page-locked blocks have twice a piece; what it may keep beyond its limit is four times what we leave
+ * there.
+ */
+enum { PIECE_BYTES = 32 << 20, BEHIND_BYTES = 256 << 20 };
 
 struct host_call {
     struct host_call *next;
@@ -64,7 +67,8 @@ static struct {
     struct held *held;
     struct late *late, **last_late;
     uint64_t n_tickets;
-    size_t n_closed; /* gates, and places for more between begin and end */
+    size_t n_closed;         /* gates, and places for more between begin and end */
+    uint64_t n_behind_bytes; /* since there were no functions, or room was waited for */
     uint32_t n_gates;
 } state = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER, .last_late = &state.late};
 
@@ -85,6 +89,7 @@ static void release_locked(size_t n)
     state.n_closed -= n;
     if (state.n_closed == 0) {
         rrto_behind_forget();
+        state.n_behind_bytes = 0;
         __atomic_store_n(&rrto_host_functions_are_there, false, __ATOMIC_RELEASE);
     }
     pthread_cond_broadcast(&state.changed);
@@ -235,6 +240,15 @@ void rrto_host_functions_wait_all(void)
     while (state.n_closed)
         pthread_cond_wait(&state.changed, &state.lock);
     pthread_mutex_unlock(&state.lock);
+}
+
+bool rrto_host_functions_room(uint64_t n_bytes)
+{
+    pthread_mutex_lock(&state.lock);
+    bool room = n_bytes <= BEHIND_BYTES && state.n_behind_bytes <= BEHIND_BYTES - n_bytes;
+    state.n_behind_bytes = room ? state.n_behind_bytes + n_bytes : 0;
+    pthread_mutex_unlock(&state.lock);
+    return room;
 }
 
 /* --- copies whose bytes come later */

@@ -38,6 +38,10 @@ bool rrto_host_functions_keep(uint32_t stream);
 void rrto_host_functions_wait(uint32_t stream);
 void rrto_host_functions_wait_all(void);
 
+/* The server keeps what is copied behind a function, in either direction, until that has run: whether n bytes more have
+ * room there (and are counted). If not, the copy waits for the functions first. */
+bool rrto_host_functions_room(uint64_t n_bytes);
+
 /* A copy from the host whose source is read, and sent, when the functions before it have run. issue makes the op for
  * n bytes from offset on. */
 struct rrto_late_copy {

@@ -239,9 +239,9 @@ static int32_t come_behind_last(struct rrto_exec *exec, uint32_t stream)
 
 struct launch {
     uint32_t stream;
-    bool blocking;   /* the stream is ordered with the legacy one */
-    size_t n_places; /* for host functions, and for copies whose sources are read late */
-    bool soft;
+    bool blocking;    /* the stream is ordered with the legacy one */
+    size_t n_places;  /* for host functions, and for copies whose sources are read late */
+    bool soft, large; /* a soft GPU; more is copied than the server keeps behind functions */
     struct rrto_library_twins twins;
 };
 
@@ -268,7 +268,8 @@ static int32_t issue_late(const struct rrto_work *work, const struct launch *lau
     return rrto_memory_copy_symbol_late(&symbol, work->up);
 }
 
-/* The soft cuBLAS and cuDNN compute at the call: see rrto_client_id_stream. Others may come between here. */
+/* The soft cuBLAS and cuDNN compute at the call: see rrto_client_id_stream; and copies may need room on the server.
+ * Others may come between here. */
 static void let_functions_run(const struct launch *launch)
 {
     rrto_issue_hold(false);
@@ -279,10 +280,11 @@ static void let_functions_run(const struct launch *launch)
 static int32_t issue_op(struct rrto_work *work, struct launch *launch)
 {
     const struct rrto_op_info *info = rrto_op_info_of(work->op, work->n_op);
+    bool waits = work->library.library != RRTO_USE_NONE ? launch->soft : launch->large && (work->up || work->down);
+    if (waits && behind_function(launch))
+        let_functions_run(launch);
     if (work->library.library != RRTO_USE_NONE) {
         uint32_t handle;
-        if (launch->soft && behind_function(launch))
-            let_functions_run(launch);
         int32_t result = rrto_library_twin(&launch->twins, &work->library, launch->stream, &handle);
         if (result)
             return result;
@@ -322,12 +324,12 @@ static int32_t issue_node(struct rrto_work *work, struct launch *launch)
     return issue_op(work, launch);
 }
 
-static size_t up_places(const struct rrto_work *work)
+static uint64_t copied_bytes(const struct rrto_work *work)
 {
-    const struct rrto_op_info *info = rrto_op_info_of(work->op, work->n_op);
-    uint64_t n_bytes;
-    memcpy(&n_bytes, work->op + info->size_offset, sizeof n_bytes);
-    return rrto_late_copy_pieces(n_bytes);
+    uint64_t n_bytes = 0;
+    if (work->up || work->down)
+        memcpy(&n_bytes, work->op + rrto_op_info_of(work->op, work->n_op)->size_offset, sizeof n_bytes);
+    return n_bytes;
 }
 
 /* Nothing may be waited for once the launch has begun: what it may need is got before. */
@@ -336,6 +338,7 @@ static int32_t prepare(const struct rrto_exec *exec, struct launch *launch)
     const struct rrto_device_info *device = rrto_session_device();
     bool functions = rrto_host_functions_any();
     size_t n_places = 0;
+    uint64_t n_bytes = 0;
     int32_t result = RRTO_CUDA_SUCCESS;
     for (size_t i = 0; i < exec->n_order && !result; i++) {
         const struct rrto_work *work = &exec->order[i]->work;
@@ -343,11 +346,13 @@ static int32_t prepare(const struct rrto_exec *exec, struct launch *launch)
         if (work->kind == RRTO_NODE_HOST)
             n_places++;
         else if (work->up)
-            n_places += up_places(work);
+            n_places += rrto_late_copy_pieces(copied_bytes(work));
+        n_bytes += copied_bytes(work); /* of memory that is there: no overflow */
         result = rrto_library_take(&launch->twins, work->library.library);
     }
     launch->soft = device && device->soft;
     launch->n_places = functions ? n_places : 0;
+    launch->large = launch->n_places && !rrto_host_functions_room(n_bytes);
     return result;
 }
 

@@ -113,6 +113,7 @@ int main(void)
     start();
     CUstream stream = new_stream(false);
     CUdeviceptr memory = device_floats(N);
+    add(memory, memory, memory, N, stream); /* code that is loaded may wait for functions, as with CUDA */
     pthread_create(&thread, NULL, issue, NULL);
     for (int i = 1; i <= ROUNDS; i++) {
         fill(data, N, -i);

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a copy to the device reads: a pageable source as it was at the call; a page-locked one may be changed once the
- * host has waited; one into which a copy down is on its way, or a host function writes, as those have left it.
+ * host has waited; one into which a copy down is on its way, or a host function writes, as those have left it, also
+ * where the function is on another stream that this one comes behind.
  *
  * Rule: 7
  * Seen to fail: a copy up no longer waits for a copy down into its source: it fails in async and replay, with and
- * without the scheduler. */
+ * without the scheduler. A page-locked source is read at the call, functions or not: the three lines about them are
+ * wrong; it is not known that a stream comes behind a function by an event, or by the legacy stream: that line is. In
+ * plain, percall, async and replay, with and without. */
 #include "driver.h"
 
 #include <stdatomic.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a launched graph does: sources on the host are read, and destinations written, at each launch; host functions
  * run once per launch, in their place; events recorded inside are seen outside; launches of one executable graph come
- * one behind the other on whatever streams, and are one op to other threads, host functions aside; updates and
- * destruction touch later launches only. Not on the soft driver, which has no graphs.
+ * one behind the other on whatever streams, and are one op to other threads, also with host functions, which they do
+ * not wait for; updates and destruction touch later launches only. Not on the soft driver, which has no graphs.
  *
  * Oracle: plain
  * Rule: 25
@@ -12,7 +12,10 @@
  * copy up does not wait for the copy down into its source: "down and up again" in async and replay. No order between
  * launches on several streams, or an event that the graph does not record: "launches on several streams", "events of
  * graphs" under both seeds tried in percall, async and replay. An event's node waits for host functions while the
- * launch keeps others out (so it was): "host functions of others" hangs in replay, the one mode tried. */
+ * launch keeps others out (so it was): "host functions of others" hangs in replay, the one mode tried. In mode plain,
+ * the oracle, so that nothing else ran: a launch waits for its functions (so it was): it hangs at "functions that
+ * wait"; it lets others in at its host nodes: "one op to other threads, with host functions"; it reads sources behind
+ * them at the call: "host functions" and "functions that wait". */
 #include "driver.h"
 
 #include <pthread.h>

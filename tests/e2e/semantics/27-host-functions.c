@@ -1,11 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Host functions stand in the order of their stream: a function sees what the stream has copied out before it, what the
  * stream copies up behind it is what the function has written, other streams come behind it through events, and of
- * several functions each is finished before the next one starts.
+ * several functions each is finished before the next one starts. Nobody waits for a function who issues something: it
+ * may itself wait for what its thread does after that, and other streams come, go and work meanwhile.
  *
- * Rule: 27
- * Seen to fail: a function does not wait for its stream: the first lines are wrong in async and replay; nothing waits
- * for a function: the first three lines are wrong in all modes. With and without the scheduler. */
+ * Rule: 3, 7, 27
+ * Seen to fail: with and without the scheduler. In plain, percall, async and replay: the server's stream does not wait
+ * for the gate: the first lines and several more are wrong. It hangs where the client holds the stream back (so it
+ * was), where a page-locked source is waited for at the call, or a copy is thought to come behind another stream's
+ * function, or not known to come behind it by an event; where a stream that is created comes behind all that others
+ * have, or a destroyed one's work stands before the legacy stream's; where a subscription to an event asks for its
+ * stream; where a late copy waits for copies down that come behind it. If it waits for none, "what is issued" and
+ * "functions and copies in turn" are wrong. In plain and percall: a copy down behind a gate waits: it hangs. In plain:
+ * what waits is completed, gates or not: it hangs. In async and replay: a function does not wait for its stream: the
+ * first line is wrong. */
 #include "driver.h"
 
 #include <stdatomic.h>
@@ -140,6 +148,19 @@ static bool event_before(int round)
     return true;
 }
 
+/* The legacy stream's query means the streams that are ordered with it. */
+static bool legacy_query(int round)
+{
+    static CUstream blocking;
+    if (!blocking)
+        blocking = new_stream(true);
+    OK(cuLaunchHostFunc(blocking, fill_when_told, (void *)(intptr_t)round));
+    bool right = cuStreamQuery(NULL) == CUDA_ERROR_NOT_READY && cuStreamQuery(other) == CUDA_SUCCESS;
+    atomic_store(&go, round);
+    OK(cuStreamSynchronize(blocking));
+    return right && cuStreamQuery(NULL) == CUDA_SUCCESS;
+}
+
 /* While a function is waiting, streams are made and destroyed, and others work to their end. */
 static bool streams_come_and_go(int round)
 {
@@ -234,14 +255,15 @@ int main(void)
     event = new_event();
     add(memory, memory, memory, N, stream); /* code that is loaded may wait for functions, as with CUDA */
     bool copies = true, streams = true, order = true, meanwhile = true, come_and_go = true, before = true,
-         parts_right = true;
+         legacy = true, parts_right = true;
     for (int i = 0; i < ROUNDS; i++) {
         copies = between_copies(i) && copies;
         streams = another_stream(i) && streams;
         order = one_after_the_other() && order;
-        meanwhile = issued_meanwhile(3 * i + 1) && meanwhile;
-        come_and_go = streams_come_and_go(3 * i + 2) && come_and_go;
-        before = event_before(3 * i + 3) && before;
+        meanwhile = issued_meanwhile(4 * i + 1) && meanwhile;
+        come_and_go = streams_come_and_go(4 * i + 2) && come_and_go;
+        before = event_before(4 * i + 3) && before;
+        legacy = legacy_query(4 * i + 4) && legacy;
     }
     for (int i = 0; i < ROUNDS; i++)
         parts_right = parts_in_order(parts, copies_of_parts) && parts_right;
@@ -251,6 +273,7 @@ int main(void)
     check("what is issued while a function waits for it", meanwhile);
     check("streams that come and go meanwhile", come_and_go);
     check("an event before a function that waits", before);
+    check("a query of the legacy stream", legacy);
     check("functions and copies in turn", parts_right);
     check("a thousand functions", many(false));
     check("a thousand functions with work between", many(true));
