@@ -2,6 +2,7 @@
 /* Streams, events, contexts and last errors. */
 #include "../test.h"
 #include "base/status.h"
+#include "cuda/host_function.h"
 #include "cuda/object.h"
 #include "cuda/stream.h"
 #include "fake.h"
