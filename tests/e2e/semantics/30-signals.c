@@ -164,7 +164,8 @@ static uint64_t all_signals(void)
     sigfillset(&set);
     for (int number = 1; number <= 64; number++)
         if (sigismember(&set, number) == 1 && number != SIGKILL && number != SIGSTOP && number != SIGSEGV &&
-            number != SIGBUS && number != SIGILL && number != SIGFPE && number != SIGTRAP)
+            number != SIGBUS && number != SIGILL && number != SIGFPE && number != SIGTRAP && number != SIGRTMIN &&
+            number != SIGRTMIN + 1) /* which qemu keeps for the emulated C library */
             mask |= (uint64_t)1 << (number - 1);
     return mask;
 }
