@@ -76,11 +76,11 @@ static bool beside_a_held_one(int seed)
     OK(cuMemcpyDtoH_v2_ptds(back, z, BYTES));
     OK(cuStreamSynchronize_ptsz(NULL));
     bool right = cuStreamQuery_ptsz(NULL) == CUDA_SUCCESS && filled(back, N, seed, 2);
-    OK(cuMemFreeAsync_ptsz(x, NULL));
     OK(cuEventSynchronize(event));
     right = right && !atomic_load(&held.lost_patience);
     atomic_store(&held.may_go, true);
     pthread_join(other, NULL);
+    OK(cuMemFreeAsync_ptsz(x, NULL)); /* not while the function holds on: docs/limits.md */
     OK(cuMemFree_v2(y));
     OK(cuMemFree_v2(z));
     OK(cuEventDestroy_v2(event));

@@ -5,6 +5,7 @@
  * driver, which has no graphs and looks at no version.
  *
  * Rule: 6, 25
+ * Oracle: plain
  * Seen to fail: in plain, which is tried first: NULL stays the legacy stream: beginning a capture of it is refused; all
  * threads have one stream: the first two lines are wrong; that NULL is the thread's own outlasts the call: a capture of
  * the legacy stream begins; the version is not looked at: "cuFuncLoad", "cuStreamGetId" and "four functions"; the flag
