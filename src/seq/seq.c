@@ -12,16 +12,18 @@ enum {
     N_CONTEXTS = 5,
     N_LONG = 3, /* of them */
     MAX_CONTEXT = 16,
-    RESUME_SCAN = 16,    /* ops looked ahead for where the application goes on */
-    RESUME_LIFE = 64,    /* ops after which it is not looked for any more */
-    FOLLOW_AGAIN = 8,    /* matches after a deviation until the lane is said to follow a sequence again */
-    N_INFERENCES = 4096, /* whose places are remembered */
-    FETCH_AHEAD = 32,    /* ops: where the arrays will be written next, in time */
-    MAX_TABLE = 1 << 16, /* slots per context length */
-    TRUSTED = 2,         /* times that what was read would have told better where to go on */
-    TRUST_MAX = 8,
+    RESUME_SCAN = 16,       /* ops looked ahead for where the application goes on */
+    RESUME_LIFE = 64,       /* ops after which it is not looked for any more */
+    FOLLOW_AGAIN = 8,       /* matches after a deviation until the lane is said to follow a sequence again */
+    MAX_INFERENCES = 4096,  /* whose places are remembered */
+    OPS_PER_INFERENCE = 32, /* a window of fewer ops remembers fewer */
+    FETCH_AHEAD = 32,       /* ops: where the places will be written next, in time */
+    MAX_TABLE = 1 << 16,    /* slots per context length; half as many as the window has ops, in a small one */
+    TRUSTED = 2,            /* times that what was read would have told better where to go on */
+    TRUST_MAX = 7,
     TRUST_LOSS = 4, /* of a time that it told worse */
     TIE_AFTER = 16, /* ops */
+    MAX_DISTANCE = (1 << 24) - 1,
 };
 
 static const unsigned context_length[N_CONTEXTS] = {16, 8, 4, 2, 1};
@@ -42,9 +44,11 @@ struct lane {
         unsigned row;
         bool deviated;
     } before;
-    unsigned at; /* in tokens[] */
-    uint64_t tokens[MAX_CONTEXT];
-    uint64_t hash[N_CONTEXTS]; /* of the last k tokens */
+    unsigned at; /* in sums[] */
+    /* sums[n] = (sums[n - 1] + the n-th op's name) * MULTIPLIER, modulo 2^64, of the last ops. The hash of the last k
+     * names is what such a sum over them alone would be: sums[n] - sums[n - k] * MULTIPLIER ** k. */
+    uint64_t sums[MAX_CONTEXT];
+    uint64_t left; /* the sum that the last one took the place of */
 };
 
 enum { NO_ROW = RRTO_SEQ_SEQUENCES };
@@ -53,32 +57,63 @@ struct inference {
     uint64_t start, id;
 };
 
+/* An op, by its position. */
+struct place {
+    uint64_t token;
+    uint32_t name; /* a hash of the token of the op that it was first taken for, mostly its own: what contexts are of */
+    uint32_t next : 24; /* distance to the lane's next op, 0 = not known */
+    int8_t trust;       /* how well what was read behind it has told what came then; < 0: badly */
+};
+
+_Static_assert(sizeof(struct place) == 16, "what docs/replay.md says");
+
 struct rrto_seq {
     size_t n_bytes;
     uint64_t mask, head;
     unsigned levels;
-    uint64_t power[N_CONTEXTS]; /* MULTIPLIER ** k */
-    uint64_t *tokens;           /* by position */
-    uint64_t *aliases;          /* by position: the token of the op that it was first taken for, mostly its own */
-    uint32_t *next;             /* by position: distance to the lane's next op, 0 = not known */
-    int8_t *trust;              /* by position: how well what was read there has told what came then; < 0: badly */
+    struct place *places;
     struct rrto_context contexts[N_CONTEXTS];
     struct rrto_context values; /* long contexts, and what was read behind them: where the lane went on then */
     struct lane lanes[RRTO_SEQ_LANES];
 
     uint64_t n_inferences;                /* ended */
     uint64_t start, id_so_far, id_before; /* of the present inference; before its last op */
-    struct inference inferences[N_INFERENCES];
+    struct inference *inferences;         /* the last max_inferences of them, a power of two */
+    uint64_t max_inferences;
     struct rrto_seq_sequence sequences[RRTO_SEQ_SEQUENCES];
     uint64_t deviations;
     bool ended; /* the present inference has its result */
 };
 
-static uint64_t mix(uint64_t x)
+static inline uint64_t mix(uint64_t x)
 {
     x ^= x >> 32;
     x *= UINT64_C(0xd6e8feb86659fd93);
     return x ^ (x >> 32);
+}
+
+/* What an op goes by where it stands among others. Tokens that share it are taken for one another in contexts, which
+ * costs a wrong guess and no more. */
+static inline uint32_t name_of(uint64_t token)
+{
+    return (uint32_t)mix(token);
+}
+
+/* MULTIPLIER ** k, k the lengths of contexts. */
+#define POWER_1 MULTIPLIER
+#define POWER_2 (POWER_1 * POWER_1)
+#define POWER_4 (POWER_2 * POWER_2)
+#define POWER_8 (POWER_4 * POWER_4)
+static const uint64_t power[N_CONTEXTS] = {POWER_8 * POWER_8, POWER_8, POWER_4, POWER_2, POWER_1};
+
+static uint64_t at_most(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint64_t at_least(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
 }
 
 void rrto_seq_reset_lane(struct rrto_seq *seq, unsigned lane)
@@ -92,13 +127,13 @@ void rrto_seq_reset_lane(struct rrto_seq *seq, unsigned lane)
 
 struct rrto_seq *rrto_seq_create(uint64_t max_ops)
 {
-    uint64_t n_slots = max_ops < MAX_TABLE ? max_ops : MAX_TABLE;
-    if (n_slots < RRTO_CONTEXT_WAYS)
-        n_slots = RRTO_CONTEXT_WAYS;
-    size_t n_bytes = (sizeof(struct rrto_seq) + 63) & ~(size_t)63;
-    size_t tokens_at = n_bytes, aliases_at = tokens_at + max_ops * 8, next_at = aliases_at + max_ops * 8,
-           trust_at = next_at + max_ops * 4, contexts_at = trust_at + ((max_ops + 63) & ~(uint64_t)63);
-    n_bytes = contexts_at + n_slots * 8 * (N_CONTEXTS + 1);
+    uint64_t n_slots = at_least(at_most(max_ops / 2, MAX_TABLE), RRTO_CONTEXT_WAYS);
+    uint64_t n_values = at_least(at_most(max_ops / 8, MAX_TABLE), RRTO_CONTEXT_WAYS);
+    uint64_t max_inferences = at_least(at_most(max_ops / OPS_PER_INFERENCE, MAX_INFERENCES), 1);
+    size_t places_at = (sizeof(struct rrto_seq) + 63) & ~(size_t)63,
+           contexts_at = places_at + max_ops * sizeof(struct place), values_at = contexts_at + n_slots * 8 * N_CONTEXTS,
+           inferences_at = values_at + n_values * 8,
+           n_bytes = inferences_at + max_inferences * sizeof(struct inference);
     uint8_t *at = mmap(NULL, n_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (at == MAP_FAILED)
         return NULL;
@@ -106,19 +141,12 @@ struct rrto_seq *rrto_seq_create(uint64_t max_ops)
     seq->n_bytes = n_bytes;
     seq->levels = RRTO_SEQ_ALL;
     seq->mask = max_ops - 1;
-    seq->tokens = (uint64_t *)(void *)(at + tokens_at);
-    seq->aliases = (uint64_t *)(void *)(at + aliases_at);
-    seq->next = (uint32_t *)(void *)(at + next_at);
-    seq->trust = (int8_t *)(at + trust_at);
-    for (unsigned c = 0; c < N_CONTEXTS; c++) {
-        seq->contexts[c].slots = (uint64_t *)(void *)(at + contexts_at + c * n_slots * 8);
-        seq->contexts[c].mask = n_slots / RRTO_CONTEXT_WAYS - 1;
-        seq->power[c] = 1;
-        for (unsigned i = 0; i < context_length[c]; i++)
-            seq->power[c] *= MULTIPLIER;
-    }
-    seq->values.slots = (uint64_t *)(void *)(at + contexts_at + N_CONTEXTS * n_slots * 8);
-    seq->values.mask = n_slots / RRTO_CONTEXT_WAYS - 1;
+    seq->places = (struct place *)(void *)(at + places_at);
+    seq->inferences = (struct inference *)(void *)(at + inferences_at);
+    seq->max_inferences = max_inferences;
+    for (unsigned c = 0; c < N_CONTEXTS; c++)
+        rrto_context_init(&seq->contexts[c], (uint64_t *)(void *)(at + contexts_at + c * n_slots * 8), n_slots);
+    rrto_context_init(&seq->values, (uint64_t *)(void *)(at + values_at), n_values);
     for (unsigned lane = 0; lane < RRTO_SEQ_LANES; lane++)
         rrto_seq_reset_lane(seq, lane);
     return seq;
@@ -141,6 +169,11 @@ uint64_t rrto_seq_bytes(const struct rrto_seq *seq)
     return seq->n_bytes;
 }
 
+static inline struct place *place(const struct rrto_seq *seq, uint64_t position)
+{
+    return &seq->places[position & seq->mask];
+}
+
 uint64_t rrto_seq_expected(const struct rrto_seq *seq, unsigned lane)
 {
     return seq->lanes[lane].expected;
@@ -148,24 +181,25 @@ uint64_t rrto_seq_expected(const struct rrto_seq *seq, unsigned lane)
 
 uint64_t rrto_seq_token(const struct rrto_seq *seq, uint64_t position)
 {
-    return seq->tokens[position & seq->mask];
+    return place(seq, position)->token;
 }
 
-static bool kept(const struct rrto_seq *seq, uint64_t position, uint64_t oldest)
+static inline bool kept(const struct rrto_seq *seq, uint64_t position, uint64_t oldest)
 {
     return position != RRTO_SEQ_NONE && position >= oldest && position < seq->head && seq->head - position <= seq->mask;
 }
 
-static uint64_t successor(const struct rrto_seq *seq, uint64_t position)
+static inline uint64_t successor(const struct rrto_seq *seq, uint64_t position)
 {
-    uint32_t distance = seq->next[position & seq->mask];
+    uint32_t distance = place(seq, position)->next;
     return distance ? position + distance : RRTO_SEQ_NONE;
 }
 
 /* Whether the op there has this token, or was taken for one that has. */
-static bool is(const struct rrto_seq *seq, uint64_t position, uint64_t token)
+static inline bool is(const struct rrto_seq *seq, uint64_t position, uint64_t token)
 {
-    return seq->tokens[position & seq->mask] == token || seq->aliases[position & seq->mask] == token;
+    const struct place *at = place(seq, position);
+    return at->token == token || at->name == name_of(token);
 }
 
 /* The first op from `from` on, along its lane, that has this token. */
@@ -182,19 +216,21 @@ static uint64_t scan(const struct rrto_seq *seq, uint64_t from, uint64_t token, 
 /* The row of the established sequence that the inference at `position` was, or NO_ROW. */
 static unsigned row_at(const struct rrto_seq *seq, uint64_t position)
 {
-    uint64_t low = seq->n_inferences > N_INFERENCES ? seq->n_inferences - N_INFERENCES : 0, high = seq->n_inferences;
+    const uint64_t last = seq->max_inferences - 1;
+    uint64_t oldest = seq->n_inferences > last ? seq->n_inferences - last - 1 : 0, low = oldest,
+             high = seq->n_inferences;
     if (position >= seq->start)
         return NO_ROW;   /* the present inference */
     while (low < high) { /* the last one that starts at or before position */
         uint64_t middle = low + (high - low) / 2;
-        if (seq->inferences[middle % N_INFERENCES].start <= position)
+        if (seq->inferences[middle & last].start <= position)
             low = middle + 1;
         else
             high = middle;
     }
-    if (low == 0 || (seq->n_inferences > N_INFERENCES && low == seq->n_inferences - N_INFERENCES))
+    if (low == oldest)
         return NO_ROW;
-    uint64_t id = seq->inferences[(low - 1) % N_INFERENCES].id;
+    uint64_t id = seq->inferences[(low - 1) & last].id;
     for (unsigned row = 0; row < RRTO_SEQ_SEQUENCES; row++)
         if (seq->sequences[row].id == id)
             return seq->sequences[row].hits > 0 ? row : NO_ROW;
@@ -238,8 +274,27 @@ static uint64_t search(const struct rrto_seq *seq, struct lane *lane, const uint
     return source;
 }
 
+/* The hash of the lane's names that context c is of, its last op included. */
+static inline uint64_t hash_of(const struct lane *lane, unsigned c)
+{
+    const unsigned k = context_length[c];
+    uint64_t before = k == MAX_CONTEXT ? lane->left : lane->sums[(lane->at - k) % MAX_CONTEXT];
+    return lane->sums[lane->at % MAX_CONTEXT] - before * power[c];
+}
+
+/* The op is not the expected one. Where the lane goes on; its contexts are brought up to date. */
+static __attribute__((noinline)) uint64_t leave(struct rrto_seq *seq, struct lane *lane, uint64_t token,
+                                                uint64_t oldest)
+{
+    uint64_t found[N_CONTEXTS];
+#pragma GCC unroll 5
+    for (unsigned c = 0; c < N_CONTEXTS; c++)
+        found[c] = rrto_context_update(&seq->contexts[c], hash_of(lane, c), seq->head);
+    return search(seq, lane, found, token, oldest);
+}
+
 /* Says which sequence the lane follows and whether it has just left one. */
-static void judge(struct rrto_seq *seq, struct lane *lane, uint64_t position, uint64_t source, bool matched)
+static inline void judge(struct rrto_seq *seq, struct lane *lane, uint64_t position, uint64_t source, bool matched)
 {
     lane->before.matches = lane->matches;
     lane->before.row = lane->row;
@@ -270,46 +325,46 @@ static void settle(struct rrto_seq *seq, struct lane *lane, uint64_t token, bool
     lane->rival = matched && other && !tie ? successor(seq, rival) : RRTO_SEQ_NONE;
     if ((matched == other && !tie) || age > seq->mask)
         return;
-    int8_t *trust = &seq->trust[lane->read_at & seq->mask];
+    struct place *read_at = place(seq, lane->read_at);
+    int trust = read_at->trust;
     if (tie)
-        *trust = (int8_t)(*trust > 0 ? *trust - 1 : *trust);
+        trust -= trust > 0;
     else if (matched == lane->by_value)
-        *trust = (int8_t)(*trust < TRUST_MAX ? *trust + 1 : TRUST_MAX);
+        trust += trust < TRUST_MAX;
     else
-        *trust = (int8_t)(*trust > TRUST_LOSS - TRUST_MAX ? *trust - TRUST_LOSS : -TRUST_MAX);
+        trust = trust > TRUST_LOSS - TRUST_MAX ? trust - TRUST_LOSS : -TRUST_MAX;
+    read_at->trust = (int8_t)trust;
 }
 
 uint64_t rrto_seq_push(struct rrto_seq *seq, unsigned lane_number, uint64_t token, uint64_t oldest)
 {
     struct lane *lane = &seq->lanes[lane_number];
-    uint64_t position = seq->head, mixed = mix(token), found[N_CONTEXTS];
-#pragma GCC unroll 5
-    for (unsigned c = 0; c < N_CONTEXTS; c++) {
-        uint64_t leaves = lane->tokens[(lane->at - context_length[c]) % MAX_CONTEXT];
-        lane->hash[c] = lane->hash[c] * MULTIPLIER + mixed - leaves * seq->power[c];
-        found[c] = rrto_context_update(&seq->contexts[c], mix(lane->hash[c]), position);
-    }
-    uint64_t source = lane->expected;
+    uint64_t position = seq->head, source = lane->expected, sum = lane->sums[lane->at % MAX_CONTEXT];
+    uint32_t name = name_of(token);
+    lane->at++;
+    lane->left = lane->sums[lane->at % MAX_CONTEXT];
+    lane->sums[lane->at % MAX_CONTEXT] = (sum + name) * MULTIPLIER;
     bool matched = kept(seq, source, oldest) && is(seq, source, token);
     if (lane->rival != RRTO_SEQ_NONE)
         settle(seq, lane, token, matched, oldest);
-    if (!matched)
-        source = search(seq, lane, found, token, oldest);
+    if (matched) {
+#pragma GCC unroll 5
+        for (unsigned c = 0; c < N_CONTEXTS; c++)
+            (void)rrto_context_update(&seq->contexts[c], hash_of(lane, c), position);
+    } else {
+        source = leave(seq, lane, token, oldest);
+    }
     judge(seq, lane, position, source, matched);
 
-    lane->tokens[lane->at % MAX_CONTEXT] = mixed;
-    lane->at++;
-    seq->tokens[position & seq->mask] = seq->aliases[position & seq->mask] = token;
-    seq->next[position & seq->mask] = 0;
-    seq->trust[position & seq->mask] = source == RRTO_SEQ_NONE ? 0 : seq->trust[source & seq->mask];
-    if (lane->last != RRTO_SEQ_NONE && position - lane->last <= seq->mask)
-        seq->next[lane->last & seq->mask] = (uint32_t)(position - lane->last);
-    __builtin_prefetch(&seq->tokens[(position + FETCH_AHEAD) & seq->mask], 1);
-    __builtin_prefetch(&seq->next[(position + FETCH_AHEAD) & seq->mask], 1);
+    *place(seq, position) =
+        (struct place){.token = token, .name = name, .trust = source == RRTO_SEQ_NONE ? 0 : place(seq, source)->trust};
+    if (lane->last != RRTO_SEQ_NONE && position - lane->last <= at_most(seq->mask, MAX_DISTANCE))
+        place(seq, lane->last)->next = (position - lane->last) & MAX_DISTANCE;
+    __builtin_prefetch(place(seq, position + FETCH_AHEAD), 1);
     lane->last = position;
     lane->expected = source == RRTO_SEQ_NONE ? RRTO_SEQ_NONE : successor(seq, source);
     seq->id_before = seq->id_so_far;
-    seq->id_so_far = mix(seq->id_so_far ^ mixed) * MULTIPLIER;
+    seq->id_so_far = mix(seq->id_so_far ^ name) * MULTIPLIER;
     seq->head++;
     return source;
 }
@@ -326,15 +381,13 @@ void rrto_seq_insist(struct rrto_seq *seq, unsigned lane_number, uint64_t source
     judge(seq, lane, lane->last, source, true);
     lane->expected = successor(seq, source);
     /* in the contexts of what follows, and for the inference's name, it is the same op */
-    uint64_t alias = seq->aliases[source & seq->mask], mixed = mix(alias);
-    uint64_t *last = &lane->tokens[(lane->at - 1) % MAX_CONTEXT];
-    for (unsigned c = 0; c < N_CONTEXTS; c++) {
-        lane->hash[c] += mixed - *last;
-        (void)rrto_context_update(&seq->contexts[c], mix(lane->hash[c]), lane->last);
-    }
-    *last = mixed;
-    seq->aliases[lane->last & seq->mask] = alias;
-    seq->id_so_far = mix(seq->id_before ^ mixed) * MULTIPLIER;
+    uint32_t name = place(seq, source)->name;
+    struct place *last = place(seq, lane->last);
+    lane->sums[lane->at % MAX_CONTEXT] += ((uint64_t)name - last->name) * MULTIPLIER;
+    for (unsigned c = 0; c < N_CONTEXTS; c++)
+        (void)rrto_context_update(&seq->contexts[c], hash_of(lane, c), lane->last);
+    last->name = name;
+    seq->id_so_far = mix(seq->id_before ^ name) * MULTIPLIER;
 }
 
 void rrto_seq_observe(struct rrto_seq *seq, unsigned lane_number, uint32_t value, uint64_t oldest)
@@ -344,14 +397,14 @@ void rrto_seq_observe(struct rrto_seq *seq, unsigned lane_number, uint32_t value
     if (!(seq->levels & RRTO_SEQ_VALUES) || lane->last == RRTO_SEQ_NONE)
         return;
     for (unsigned c = 0; c < N_LONG; c++)
-        found[c] = rrto_context_update(
-            &seq->values, mix(mix(lane->hash[c]) + ((uint64_t)value * N_LONG + c) * MULTIPLIER), seq->head);
+        found[c] = rrto_context_update(&seq->values,
+                                       mix(hash_of(lane, c) + ((uint64_t)value * N_LONG + c) * MULTIPLIER), seq->head);
     for (unsigned c = 0; c < N_LONG && next == RRTO_SEQ_NONE; c++)
         next = kept(seq, found[c], oldest) ? found[c] : RRTO_SEQ_NONE;
     if (next == RRTO_SEQ_NONE || next == lane->expected)
         return;
     bool known = kept(seq, lane->expected, oldest);
-    lane->by_value = !known || seq->trust[lane->last & seq->mask] >= TRUSTED;
+    lane->by_value = !known || place(seq, lane->last)->trust >= TRUSTED;
     lane->rival = !known ? RRTO_SEQ_NONE : lane->by_value ? lane->expected : next;
     lane->read_at = lane->last;
     if (lane->by_value)
@@ -386,7 +439,7 @@ const struct rrto_seq_sequence *rrto_seq_boundary(struct rrto_seq *seq)
                 seq->lanes[lane].row = NO_ROW;
         *row = (struct rrto_seq_sequence){.id = id, .ops = ops, .first_inference = seq->n_inferences};
     }
-    seq->inferences[seq->n_inferences % N_INFERENCES] = (struct inference){seq->start, id};
+    seq->inferences[seq->n_inferences & (seq->max_inferences - 1)] = (struct inference){seq->start, id};
     seq->n_inferences++;
     seq->start = seq->head;
     seq->id_so_far = 0;

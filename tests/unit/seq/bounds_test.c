@@ -153,6 +153,25 @@ static void pages(uint64_t *ret_all, uint64_t *ret_resident)
     *ret_resident = strtoull(end, &end, 10);
 }
 
+/* Few ops or many: at most 64 bytes for each that is remembered, the largest of what does not grow with them included.
+ */
+static void test_bytes(void **state)
+{
+    (void)state;
+    for (uint64_t n = 1000; n <= 10000000; n *= 10) {
+        uint64_t window = 1, all[2], resident;
+        while (window < n)
+            window *= 2;
+        pages(&all[0], &resident);
+        struct rrto_seq *seq = rrto_seq_create(window);
+        assert_non_null(seq);
+        pages(&all[1], &resident);
+        assert_in_range(rrto_seq_bytes(seq), 1, 64 * n);
+        assert_true((all[1] - all[0]) * PAGE < rrto_seq_bytes(seq) + PAGE);
+        rrto_seq_destroy(seq);
+    }
+}
+
 /* What is made at the start is all that there ever is. */
 static void test_memory(void **state)
 {
@@ -180,6 +199,6 @@ static void test_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_steps), cmocka_unit_test(test_determinism),
-                                       cmocka_unit_test(test_memory)};
+                                       cmocka_unit_test(test_bytes), cmocka_unit_test(test_memory)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

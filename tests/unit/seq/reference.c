@@ -147,7 +147,7 @@ static void settle(const struct present *present, struct lane *lane, bool matche
             --*trust;
         if (matched != other)
             *trust += matched == lane->by_value ? 1 : -4;
-        *trust = *trust > 8 ? 8 : *trust < -8 ? -8 : *trust;
+        *trust = *trust > 7 ? 7 : *trust < -7 ? -7 : *trust;
     }
     lane->rival = matched && other && !tie ? r->ops[lane->rival].next : NONE;
 }
