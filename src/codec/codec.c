@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What of the codec is too long for its header: varints and arrays. */
+/* What of the codec is too long for its header: varints, and reading arrays. */
 #include "codec/codec.h"
 
 void rrto_put_varint(struct rrto_buf *buf, uint64_t value)
@@ -35,24 +35,6 @@ uint64_t rrto_get_varint(struct rrto_dec *dec)
     }
     dec->failed = true;
     return 0;
-}
-
-void rrto_put_array(struct rrto_buf *buf, size_t base, const void *data, uint32_t count, size_t element_bytes)
-{
-    size_t n_padding = -(buf->size + sizeof count - base) & 7, n_data = (size_t)count * element_bytes;
-    if (buf->capacity - buf->size >= sizeof count + 8 + n_data && !buf->failed &&
-        (data || !n_data)) { /* nearly always */
-        uint8_t *at = buf->data + buf->size;
-        memcpy(at, &count, sizeof count);
-        memset(at + sizeof count, 0, 8); /* as much padding as there may be, in one store */
-        if (n_data)
-            memcpy(at + sizeof count + n_padding, data, n_data);
-        buf->size += sizeof count + n_padding + n_data;
-        return;
-    }
-    rrto_put_u32(buf, count);
-    rrto_buf_put(buf, NULL, n_padding);
-    rrto_buf_put(buf, data, n_data);
 }
 
 const void *rrto_get_array(struct rrto_dec *dec, size_t element_bytes, uint32_t *ret_count)

@@ -59,9 +59,31 @@ RRTO_CODEC_SCALAR(f64, double)
 void rrto_put_varint(struct rrto_buf *buf, uint64_t value);
 uint64_t rrto_get_varint(struct rrto_dec *dec);
 
-/* u32 count, zero padding to a multiple of 8 from the start of the op, then count * element_bytes bytes. base: offset
- * of the op's start in buf. The reader requires zero padding, and count * element_bytes within the input. */
-void rrto_put_array(struct rrto_buf *buf, size_t base, const void *data, uint32_t count, size_t element_bytes);
+/* u32 count, zero padding to a multiple of 8 from the start of the op, then count * element_bytes bytes. The writer
+ * puts it at `at`, where there has to be rrto_array_room for it, and returns its end; without data the elements are
+ * zeroes. The reader requires zero padding, and count * element_bytes within the input. */
+static inline size_t rrto_array_room(uint32_t count, size_t element_bytes)
+{
+    return sizeof count + 8 + count * element_bytes;
+}
+static inline uint8_t *rrto_array_data(uint8_t *at, const uint8_t *start)
+{
+    return at + sizeof(uint32_t) + (-(size_t)(at + sizeof(uint32_t) - start) & 7);
+}
+static inline uint8_t *rrto_put_array(uint8_t *at, const uint8_t *start, const void *data, uint32_t count,
+                                      size_t element_bytes)
+{
+    uint8_t *to = rrto_array_data(at, start);
+    memcpy(at, &count, sizeof count);
+    memset(at + sizeof count, 0, 8); /* as much padding as there may be, in one store */
+    if (count == 0)
+        return to;
+    if (data)
+        memcpy(to, data, count * element_bytes);
+    else
+        memset(to, 0, count * element_bytes);
+    return to + count * element_bytes;
+}
 const void *rrto_get_array(struct rrto_dec *dec, size_t element_bytes, uint32_t *ret_count);
 
 enum { RRTO_OP_HEADER_BYTES = 8, RRTO_OP_MAX_BYTES = 1 << 20 };

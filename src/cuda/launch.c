@@ -4,6 +4,7 @@
 
 #include "base/config.h"
 #include "base/log.h"
+#include "base/status.h"
 #include "cuda/device.h"
 #include "cuda/error.h"
 #include "cuda/graph/capture.h"
@@ -13,10 +14,9 @@
 #include "gen/issue_ops.h"
 #include "replay/issue.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-enum { STACK_BLOCK_BYTES = 4096, MAX_ATTRIBUTES = 16, COOPERATIVE = 1 };
+enum { MAX_ATTRIBUTES = 16, COOPERATIVE = 1 };
 enum { ATTRIBUTE_MAX_THREADS = 0, ATTRIBUTE_STATIC_SHARED = 1, ATTRIBUTE_MAX_DYNAMIC_SHARED = 8 };
 
 /* CUlaunchAttributeID */
@@ -35,10 +35,9 @@ static int32_t check_shape(const struct rrto_device_info *device, const struct r
 {
     const int32_t *attributes = device->attributes;
     uint64_t threads = 1;
-    for (int i = 0; i < 3; i++) {
-        if (shape->grid[i] == 0 || shape->grid[i] > (uint32_t)attributes[RRTO_DEVICE_MAX_GRID_X + i])
-            return RRTO_CUDA_INVALID_CONFIGURATION;
-        if (shape->block[i] == 0 || shape->block[i] > (uint32_t)attributes[RRTO_DEVICE_MAX_BLOCK_X + i])
+    for (int i = 0; i < 3; i++) { /* 0 is too many less one */
+        if (shape->grid[i] - 1 >= (uint32_t)attributes[RRTO_DEVICE_MAX_GRID_X + i] ||
+            shape->block[i] - 1 >= (uint32_t)attributes[RRTO_DEVICE_MAX_BLOCK_X + i])
             return RRTO_CUDA_INVALID_CONFIGURATION;
         threads *= shape->block[i];
     }
@@ -124,12 +123,13 @@ static int32_t check_pointers(const struct rrto_function *function, const uint8_
     return RRTO_CUDA_SUCCESS;
 }
 
-static int32_t issue_launch(struct rrto_function *function, const struct rrto_launch *launch, const uint8_t *block,
-                            uint32_t n_block)
+/* All of the op but its parameters. Returns a CUDA error. picked: where the attributes are put that travel. */
+static int32_t describe(struct rrto_function *function, const struct rrto_launch *launch,
+                        struct rrto_launch_attribute *picked, struct rrto_args_launch *ret_args)
 {
     const struct rrto_launch_shape *shape = &launch->shape;
-    struct rrto_launch_attribute picked[MAX_ATTRIBUTES];
-    struct rrto_args_launch args = {
+    int32_t result;
+    *ret_args = (struct rrto_args_launch){
         .function = function->id,
         .grid_x = shape->grid[0],
         .grid_y = shape->grid[1],
@@ -139,33 +139,20 @@ static int32_t issue_launch(struct rrto_function *function, const struct rrto_la
         .block_z = shape->block[2],
         .shared_bytes = (uint32_t)shape->shared_bytes,
         .flags = launch->flags,
-        .params = block,
-        .n_params = n_block,
+        .n_params = function->layout->param_bytes,
     };
-    if (!rrto_stream_id(shape->stream, &args.stream))
+    if (!rrto_stream_id(shape->stream, &ret_args->stream))
         return RRTO_CUDA_INVALID_HANDLE;
-    int32_t result;
     if (launch->n_attributes) {
         uint32_t n_picked = 0;
-        result = pick_attributes(launch, picked, &n_picked, &args.flags);
+        result = pick_attributes(launch, picked, &n_picked, &ret_args->flags);
         if (result)
             return result;
-        args.attributes = (const uint8_t *)picked;
-        args.n_attributes = n_picked * (uint32_t)sizeof picked[0];
+        ret_args->attributes = (const uint8_t *)picked;
+        ret_args->n_attributes = n_picked * (uint32_t)sizeof picked[0];
     }
-    if (args.flags & COOPERATIVE) {
-        result = check_cooperative(rrto_session_device(), function, shape);
-        if (result)
-            return result;
-    }
-    if (rrto_host_any()) {
-        result = check_pointers(function, block);
-        if (result)
-            return result;
-    }
-    if (rrto_capture_watched())
-        rrto_capture_function(function->handle);
-    return rrto_cuda_issued(rrto_issue_launch(&args, NULL));
+    return ret_args->flags & COOPERATIVE ? check_cooperative(rrto_session_device(), function, shape)
+                                         : RRTO_CUDA_SUCCESS;
 }
 
 /* Nearly all parameters are pointers and 32-bit numbers. */
@@ -179,6 +166,51 @@ static inline void put_parameter(uint8_t *to, const void *from, uint32_t n)
         memcpy(to, from, n);
 }
 
+static inline void put_parameters(uint8_t *block, const struct rrto_kernel_image *layout, void *const *from)
+{
+    const uint32_t *offsets = layout->offsets, *sizes = layout->sizes, n = layout->n_params;
+    for (uint32_t i = 0; i < n; i++)
+        put_parameter(block + offsets[i], from[i], sizes[i]);
+}
+
+/* The op as far as it is described, its parameters straight from where the application has them. */
+static int32_t issue_launch(const struct rrto_function *function, const struct rrto_launch *launch,
+                            struct rrto_args_launch *args)
+{
+    args->params = launch->block; /* NULL: zeroes, where no parameter lies */
+    struct rrto_buf *op = rrto_issue_scratch();
+    rrto_pack_launch(op, args);
+    if (op->failed)
+        return rrto_cuda_issued(RRTO_NO_MEMORY);
+    uint8_t *block = rrto_array_data(op->data + rrto_op_infos[RRTO_OP_launch].n_fixed_bytes, op->data);
+    if (!launch->block)
+        put_parameters(block, function->layout, launch->args);
+    if (rrto_host_any()) {
+        int32_t result = check_pointers(function, block);
+        if (result)
+            return result;
+    }
+    if (rrto_capture_watched())
+        rrto_capture_function(function->handle);
+    return rrto_cuda_issued(rrto_client_issue(op->data, op->size, NULL));
+}
+
+static inline int32_t describe_and_issue(struct rrto_function *function, const struct rrto_launch *launch,
+                                         struct rrto_launch_attribute *picked)
+{
+    struct rrto_args_launch args;
+    int32_t result = describe(function, launch, picked, &args);
+    return result ? result : issue_launch(function, launch, &args);
+}
+
+/* Not in line: without their room on the stack the frames of most launches are small (replay/scrub.h). */
+static __attribute__((noinline)) int32_t launch_with_attributes(struct rrto_function *function,
+                                                                const struct rrto_launch *launch)
+{
+    struct rrto_launch_attribute picked[MAX_ATTRIBUTES];
+    return describe_and_issue(function, launch, picked);
+}
+
 int32_t rrto_launch(struct rrto_function *function, const struct rrto_launch *launch)
 {
     int32_t result = rrto_function_ready(function);
@@ -190,26 +222,8 @@ int32_t rrto_launch(struct rrto_function *function, const struct rrto_launch *la
     result = check_shape(device, function, &launch->shape);
     if (result)
         return result;
-
     const struct rrto_kernel_image *layout = function->layout;
-    uint8_t on_stack[STACK_BLOCK_BYTES];
-    uint8_t *block = layout->param_bytes <= sizeof on_stack ? on_stack : malloc(layout->param_bytes);
-    if (!block)
-        return RRTO_CUDA_NO_MEMORY;
-    memset(block, 0, layout->param_bytes);
-    if (launch->block && launch->n_block < layout->param_bytes) {
-        result = RRTO_CUDA_INVALID_VALUE;
-    } else if (launch->block) {
-        memcpy(block, launch->block, layout->param_bytes);
-    } else if (launch->args) {
-        for (uint32_t i = 0; i < layout->n_params; i++)
-            put_parameter(block + layout->offsets[i], launch->args[i], layout->sizes[i]);
-    } else if (layout->n_params) {
-        result = RRTO_CUDA_INVALID_VALUE;
-    }
-    if (!result)
-        result = issue_launch(function, launch, block, layout->param_bytes);
-    if (block != on_stack)
-        free(block);
-    return result;
+    if (launch->block ? launch->n_block < layout->param_bytes : !launch->args && layout->n_params)
+        return RRTO_CUDA_INVALID_VALUE;
+    return launch->n_attributes ? launch_with_attributes(function, launch) : describe_and_issue(function, launch, NULL);
 }

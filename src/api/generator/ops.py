@@ -38,9 +38,9 @@ def run_bytes(run):
     return sum(f.n_fixed() for f in run)
 
 
-def store_run(run, at):
-    """C statements that store a run of fixed fields at `at`."""
-    out, offset = [], 0
+def store_run(run, at, offset):
+    """C statements that store a run of fixed fields at `at` + offset."""
+    out = []
     for f in run:
         if f.wire == "scalar":
             out.append(f"    put_scalar({at} + {offset}, &args->{f.name});")
@@ -69,19 +69,27 @@ def element_bytes(field):
     return 1 if field.wire == "content" else SCALARS[field.element][0]
 
 
-def pack_body(fields, first):
-    """first: the C expression that reserves the first run of n bytes and returns where it goes, with {n}."""
-    out = []
+def pack_body(fields, header, finish):
+    """All room is taken at once, what there is to write is written, and what was not needed is given back. header: bytes in front of the
+    fields; finish: the statement that ends the function, with {n} for the bytes that were written."""
     parts = segments(fields)
     head = parts.pop(0) if parts and isinstance(parts[0], list) else []
-    out.append(f"    uint8_t *at = {first.format(n=run_bytes(head))};")
-    out += ["    if (!at)", "        return;"]
-    out += store_run(head, "at")
-    for part in parts:
-        if isinstance(part, list):
-            out += [f"    at = take(buf, {run_bytes(part)});", "    if (!at)", "        return;"] + store_run(part, "at")
+    n_head = header + run_bytes(head)
+    runs, arrays = [p for p in parts if isinstance(p, list)], [p for p in parts if not isinstance(p, list)]
+    n_fixed = n_head + sum(run_bytes(p) for p in runs)
+    room = [str(n_fixed)] if n_fixed else []
+    room += [f"rrto_array_room(args->n_{p.name}, {element_bytes(p)})" for p in arrays]
+    out = [f"    uint8_t *start = rrto_buf_reserve(buf, {' + '.join(room)});"]
+    out += ["    if (!start)", "        return;"]
+    out += store_run(head, "start", header)
+    for i, part in enumerate(parts):
+        at = "at" if i > 0 else f"start + {n_head}" if n_head else "start"
+        if not isinstance(part, list):
+            to = "at" if i > 0 else "uint8_t *at"
+            out.append(f"    {to} = rrto_put_array({at}, start, args->{part.name}, args->n_{part.name}, {element_bytes(part)});")
         else:
-            out.append(f"    rrto_put_array(buf, base, args->{part.name}, args->n_{part.name}, {element_bytes(part)});")
+            out += store_run(part, "at", 0) + [f"    at += {run_bytes(part)};"]
+    out.append("    " + finish.format(n="(size_t)(at - start)" if arrays else n_head))
     return out
 
 
@@ -107,15 +115,13 @@ def unpack_body(fields, first):
 def op_functions(op):
     name = op.name
     reads = ["    (void)args;"] if not op.fields else []
-    out = [f"void rrto_pack_{name}(struct rrto_buf *buf, const struct rrto_args_{name} *args)", "{", "    size_t base = buf->size;"]
-    out += reads + pack_body(op.fields, f"open_op(buf, RRTO_OP_{name}, {{n}})") + ["    close_op(buf, base);", "}", ""]
+    out = [f"void rrto_pack_{name}(struct rrto_buf *buf, const struct rrto_args_{name} *args)", "{"]
+    out += reads + pack_body(op.fields, OP_HEADER_BYTES, f"close_op(buf, start, RRTO_OP_{name}, {{n}});") + ["}", ""]
     out += [f"bool rrto_unpack_{name}(struct rrto_dec *dec, struct rrto_args_{name} *ret_args)", "{"]
     out += unpack_body(op.fields, f"enter_op(dec, RRTO_OP_{name}, {{n}})") + ["    return leave(dec);", "}", ""]
     if op.replies:
-        varying = any(f.n_fixed() is None for f in op.replies)
-        base = ["    size_t base = buf->size;"] if varying else []
-        out += [f"void rrto_pack_reply_{name}(struct rrto_buf *buf, const struct rrto_reply_{name} *args)", "{"] + base
-        out += pack_body(op.replies, "take(buf, {n})") + ["}", ""]
+        out += [f"void rrto_pack_reply_{name}(struct rrto_buf *buf, const struct rrto_reply_{name} *args)", "{"]
+        out += pack_body(op.replies, 0, "buf->size += {n};") + ["}", ""]
         out += [f"bool rrto_unpack_reply_{name}(struct rrto_dec *dec, struct rrto_reply_{name} *ret_args)", "{"]
         out += unpack_body(op.replies, "rrto_get_bytes(dec, {n})") + ["    return leave(dec);", "}", ""]
     return "\n".join(out)
@@ -286,30 +292,11 @@ static inline uint16_t op_number(const uint8_t *op)
     return number;
 }
 
-static inline uint8_t *take(struct rrto_buf *buf, size_t n)
+static inline void close_op(struct rrto_buf *buf, uint8_t *start, uint16_t number, size_t n)
 {
-    uint8_t *at = rrto_buf_reserve(buf, n);
-    if (at)
-        buf->size += n;
-    return at;
-}
-
-static inline uint8_t *open_op(struct rrto_buf *buf, uint16_t number, size_t n)
-{
-    uint8_t *at = take(buf, RRTO_OP_HEADER_BYTES + n);
-    if (!at)
-        return NULL;
-    struct rrto_op_header header = {number, 0, 0};
-    memcpy(at, &header, sizeof header);
-    return at + RRTO_OP_HEADER_BYTES;
-}
-
-static inline void close_op(struct rrto_buf *buf, size_t base)
-{
-    if (buf->failed)
-        return;
-    uint32_t n = (uint32_t)(buf->size - base - RRTO_OP_HEADER_BYTES);
-    memcpy(buf->data + base + 4, &n, sizeof n);
+    struct rrto_op_header header = {number, 0, (uint32_t)(n - RRTO_OP_HEADER_BYTES)};
+    memcpy(start, &header, sizeof header);
+    buf->size += n;
 }
 
 static inline const uint8_t *enter_op(struct rrto_dec *dec, uint16_t number, size_t n)

@@ -157,7 +157,9 @@ static int32_t capture_op(const struct rrto_op_info *info, const uint8_t *op, si
     return result;
 }
 
-static int32_t issue_watched(const uint8_t *op, size_t n, const struct rrto_issue_extra *extra)
+/* Not in line: the way of nearly every op is a jump. */
+static __attribute__((noinline)) int32_t issue_watched(const uint8_t *op, size_t n,
+                                                       const struct rrto_issue_extra *extra)
 {
     struct rrto_recording *recording = &rrto_cuda_thread()->recording;
     const struct rrto_op_info *info = rrto_op_info_of(op, n);
@@ -205,5 +207,6 @@ int32_t rrto_client_issue(const uint8_t *bytes, size_t n_bytes, const struct rrt
 {
     if (rrto_host_functions_any() && may_synchronise(bytes))
         rrto_host_functions_wait_all();
-    return rrto_capture_watched() ? issue_watched(bytes, n_bytes, extra) : rrto_issue(bytes, n_bytes, extra);
+    return __builtin_expect(rrto_capture_watched(), 0) ? issue_watched(bytes, n_bytes, extra)
+                                                       : rrto_issue(bytes, n_bytes, extra);
 }

@@ -30,30 +30,11 @@ static inline uint16_t op_number(const uint8_t *op)
     return number;
 }
 
-static inline uint8_t *take(struct rrto_buf *buf, size_t n)
+static inline void close_op(struct rrto_buf *buf, uint8_t *start, uint16_t number, size_t n)
 {
-    uint8_t *at = rrto_buf_reserve(buf, n);
-    if (at)
-        buf->size += n;
-    return at;
-}
-
-static inline uint8_t *open_op(struct rrto_buf *buf, uint16_t number, size_t n)
-{
-    uint8_t *at = take(buf, RRTO_OP_HEADER_BYTES + n);
-    if (!at)
-        return NULL;
-    struct rrto_op_header header = {number, 0, 0};
-    memcpy(at, &header, sizeof header);
-    return at + RRTO_OP_HEADER_BYTES;
-}
-
-static inline void close_op(struct rrto_buf *buf, size_t base)
-{
-    if (buf->failed)
-        return;
-    uint32_t n = (uint32_t)(buf->size - base - RRTO_OP_HEADER_BYTES);
-    memcpy(buf->data + base + 4, &n, sizeof n);
+    struct rrto_op_header header = {number, 0, (uint32_t)(n - RRTO_OP_HEADER_BYTES)};
+    memcpy(start, &header, sizeof header);
+    buf->size += n;
 }
 
 static inline const uint8_t *enter_op(struct rrto_dec *dec, uint16_t number, size_t n)
@@ -170,16 +151,15 @@ const struct rrto_op_info rrto_op_infos[RRTO_OP_NUMBER_MAX + 1] = {
 
 void rrto_pack_toy_launch(struct rrto_buf *buf, const struct rrto_args_toy_launch *args)
 {
-    size_t base = buf->size;
-    uint8_t *at = open_op(buf, RRTO_OP_toy_launch, 12);
-    if (!at)
+    uint8_t *start = rrto_buf_reserve(buf, 20 + rrto_array_room(args->n_params, 1) + rrto_array_room(args->n_tail, 2));
+    if (!start)
         return;
-    memcpy(at + 0, &args->function, 4);
-    memcpy(at + 4, &args->grid, 4);
-    memcpy(at + 8, &args->stream, 4);
-    rrto_put_array(buf, base, args->params, args->n_params, 1);
-    rrto_put_array(buf, base, args->tail, args->n_tail, 2);
-    close_op(buf, base);
+    memcpy(start + 8, &args->function, 4);
+    memcpy(start + 12, &args->grid, 4);
+    memcpy(start + 16, &args->stream, 4);
+    uint8_t *at = rrto_put_array(start + 20, start, args->params, args->n_params, 1);
+    at = rrto_put_array(at, start, args->tail, args->n_tail, 2);
+    close_op(buf, start, RRTO_OP_toy_launch, (size_t)(at - start));
 }
 
 bool rrto_unpack_toy_launch(struct rrto_dec *dec, struct rrto_args_toy_launch *ret_args)
@@ -198,13 +178,12 @@ bool rrto_unpack_toy_launch(struct rrto_dec *dec, struct rrto_args_toy_launch *r
 
 void rrto_pack_toy_create(struct rrto_buf *buf, const struct rrto_args_toy_create *args)
 {
-    size_t base = buf->size;
-    uint8_t *at = open_op(buf, RRTO_OP_toy_create, 8);
-    if (!at)
+    uint8_t *start = rrto_buf_reserve(buf, 16);
+    if (!start)
         return;
-    memcpy(at + 0, &args->event, 4);
-    memcpy(at + 4, &args->flags, 4);
-    close_op(buf, base);
+    memcpy(start + 8, &args->event, 4);
+    memcpy(start + 12, &args->flags, 4);
+    close_op(buf, start, RRTO_OP_toy_create, 16);
 }
 
 bool rrto_unpack_toy_create(struct rrto_dec *dec, struct rrto_args_toy_create *ret_args)
@@ -220,12 +199,11 @@ bool rrto_unpack_toy_create(struct rrto_dec *dec, struct rrto_args_toy_create *r
 
 void rrto_pack_toy_destroy(struct rrto_buf *buf, const struct rrto_args_toy_destroy *args)
 {
-    size_t base = buf->size;
-    uint8_t *at = open_op(buf, RRTO_OP_toy_destroy, 4);
-    if (!at)
+    uint8_t *start = rrto_buf_reserve(buf, 12);
+    if (!start)
         return;
-    memcpy(at + 0, &args->event, 4);
-    close_op(buf, base);
+    memcpy(start + 8, &args->event, 4);
+    close_op(buf, start, RRTO_OP_toy_destroy, 12);
 }
 
 bool rrto_unpack_toy_destroy(struct rrto_dec *dec, struct rrto_args_toy_destroy *ret_args)
@@ -240,13 +218,12 @@ bool rrto_unpack_toy_destroy(struct rrto_dec *dec, struct rrto_args_toy_destroy 
 
 void rrto_pack_toy_upload(struct rrto_buf *buf, const struct rrto_args_toy_upload *args)
 {
-    size_t base = buf->size;
-    uint8_t *at = open_op(buf, RRTO_OP_toy_upload, 16);
-    if (!at)
+    uint8_t *start = rrto_buf_reserve(buf, 24);
+    if (!start)
         return;
-    memcpy(at + 0, &args->dst, 8);
-    memcpy(at + 8, &args->n_bytes, 8);
-    close_op(buf, base);
+    memcpy(start + 8, &args->dst, 8);
+    memcpy(start + 16, &args->n_bytes, 8);
+    close_op(buf, start, RRTO_OP_toy_upload, 24);
 }
 
 bool rrto_unpack_toy_upload(struct rrto_dec *dec, struct rrto_args_toy_upload *ret_args)
@@ -262,13 +239,12 @@ bool rrto_unpack_toy_upload(struct rrto_dec *dec, struct rrto_args_toy_upload *r
 
 void rrto_pack_toy_ask(struct rrto_buf *buf, const struct rrto_args_toy_ask *args)
 {
-    size_t base = buf->size;
-    uint8_t *at = open_op(buf, RRTO_OP_toy_ask, 8);
-    if (!at)
+    uint8_t *start = rrto_buf_reserve(buf, 16);
+    if (!start)
         return;
-    memcpy(at + 0, &args->what, 4);
-    memcpy(at + 4, &args->share, 4);
-    close_op(buf, base);
+    memcpy(start + 8, &args->what, 4);
+    memcpy(start + 12, &args->share, 4);
+    close_op(buf, start, RRTO_OP_toy_ask, 16);
 }
 
 bool rrto_unpack_toy_ask(struct rrto_dec *dec, struct rrto_args_toy_ask *ret_args)
@@ -284,12 +260,12 @@ bool rrto_unpack_toy_ask(struct rrto_dec *dec, struct rrto_args_toy_ask *ret_arg
 
 void rrto_pack_reply_toy_ask(struct rrto_buf *buf, const struct rrto_reply_toy_ask *args)
 {
-    size_t base = buf->size;
-    uint8_t *at = take(buf, 8);
-    if (!at)
+    uint8_t *start = rrto_buf_reserve(buf, 8 + rrto_array_room(args->n_text, 1));
+    if (!start)
         return;
-    memcpy(at + 0, &args->answer, 8);
-    rrto_put_array(buf, base, args->text, args->n_text, 1);
+    memcpy(start + 0, &args->answer, 8);
+    uint8_t *at = rrto_put_array(start + 8, start, args->text, args->n_text, 1);
+    buf->size += (size_t)(at - start);
 }
 
 bool rrto_unpack_reply_toy_ask(struct rrto_dec *dec, struct rrto_reply_toy_ask *ret_args)
@@ -305,18 +281,17 @@ bool rrto_unpack_reply_toy_ask(struct rrto_dec *dec, struct rrto_reply_toy_ask *
 
 void rrto_pack_toyGemm(struct rrto_buf *buf, const struct rrto_args_toyGemm *args)
 {
-    size_t base = buf->size;
-    uint8_t *at = open_op(buf, RRTO_OP_toyGemm, 45);
-    if (!at)
+    uint8_t *start = rrto_buf_reserve(buf, 53 + rrto_array_room(args->n_shape, 1));
+    if (!start)
         return;
-    memcpy(at + 0, &args->handle, 4);
-    memcpy(at + 4, &args->mode, 4);
-    memcpy(at + 8, &args->n, 4);
-    put_scalar(at + 12, &args->alpha);
-    memcpy(at + 29, &args->A, 8);
-    memcpy(at + 37, &args->C, 8);
-    rrto_put_array(buf, base, args->shape, args->n_shape, 1);
-    close_op(buf, base);
+    memcpy(start + 8, &args->handle, 4);
+    memcpy(start + 12, &args->mode, 4);
+    memcpy(start + 16, &args->n, 4);
+    put_scalar(start + 20, &args->alpha);
+    memcpy(start + 37, &args->A, 8);
+    memcpy(start + 45, &args->C, 8);
+    uint8_t *at = rrto_put_array(start + 53, start, args->shape, args->n_shape, 1);
+    close_op(buf, start, RRTO_OP_toyGemm, (size_t)(at - start));
 }
 
 bool rrto_unpack_toyGemm(struct rrto_dec *dec, struct rrto_args_toyGemm *ret_args)
@@ -337,15 +312,14 @@ bool rrto_unpack_toyGemm(struct rrto_dec *dec, struct rrto_args_toyGemm *ret_arg
 
 void rrto_pack_toyDot(struct rrto_buf *buf, const struct rrto_args_toyDot *args)
 {
-    size_t base = buf->size;
-    uint8_t *at = open_op(buf, RRTO_OP_toyDot, 25);
-    if (!at)
+    uint8_t *start = rrto_buf_reserve(buf, 33);
+    if (!start)
         return;
-    memcpy(at + 0, &args->handle, 4);
-    memcpy(at + 4, &args->n, 4);
-    memcpy(at + 8, &args->x, 8);
-    put_result(at + 16, &args->result);
-    close_op(buf, base);
+    memcpy(start + 8, &args->handle, 4);
+    memcpy(start + 12, &args->n, 4);
+    memcpy(start + 16, &args->x, 8);
+    put_result(start + 24, &args->result);
+    close_op(buf, start, RRTO_OP_toyDot, 33);
 }
 
 bool rrto_unpack_toyDot(struct rrto_dec *dec, struct rrto_args_toyDot *ret_args)
@@ -363,11 +337,11 @@ bool rrto_unpack_toyDot(struct rrto_dec *dec, struct rrto_args_toyDot *ret_args)
 
 void rrto_pack_reply_toyDot(struct rrto_buf *buf, const struct rrto_reply_toyDot *args)
 {
-    size_t base = buf->size;
-    uint8_t *at = take(buf, 0);
-    if (!at)
+    uint8_t *start = rrto_buf_reserve(buf, rrto_array_room(args->n_result, 1));
+    if (!start)
         return;
-    rrto_put_array(buf, base, args->result, args->n_result, 1);
+    uint8_t *at = rrto_put_array(start, start, args->result, args->n_result, 1);
+    buf->size += (size_t)(at - start);
 }
 
 bool rrto_unpack_reply_toyDot(struct rrto_dec *dec, struct rrto_reply_toyDot *ret_args)
@@ -380,14 +354,13 @@ bool rrto_unpack_reply_toyDot(struct rrto_dec *dec, struct rrto_reply_toyDot *re
 
 void rrto_pack_toyWorkspace(struct rrto_buf *buf, const struct rrto_args_toyWorkspace *args)
 {
-    size_t base = buf->size;
-    uint8_t *at = open_op(buf, RRTO_OP_toyWorkspace, 8);
-    if (!at)
+    uint8_t *start = rrto_buf_reserve(buf, 16 + rrto_array_room(args->n_sizes, 4));
+    if (!start)
         return;
-    memcpy(at + 0, &args->handle, 4);
-    memcpy(at + 4, &args->n, 4);
-    rrto_put_array(buf, base, args->sizes, args->n_sizes, 4);
-    close_op(buf, base);
+    memcpy(start + 8, &args->handle, 4);
+    memcpy(start + 12, &args->n, 4);
+    uint8_t *at = rrto_put_array(start + 16, start, args->sizes, args->n_sizes, 4);
+    close_op(buf, start, RRTO_OP_toyWorkspace, (size_t)(at - start));
 }
 
 bool rrto_unpack_toyWorkspace(struct rrto_dec *dec, struct rrto_args_toyWorkspace *ret_args)
@@ -404,10 +377,11 @@ bool rrto_unpack_toyWorkspace(struct rrto_dec *dec, struct rrto_args_toyWorkspac
 
 void rrto_pack_reply_toyWorkspace(struct rrto_buf *buf, const struct rrto_reply_toyWorkspace *args)
 {
-    uint8_t *at = take(buf, 8);
-    if (!at)
+    uint8_t *start = rrto_buf_reserve(buf, 8);
+    if (!start)
         return;
-    memcpy(at + 0, &args->bytes, 8);
+    memcpy(start + 0, &args->bytes, 8);
+    buf->size += 8;
 }
 
 bool rrto_unpack_reply_toyWorkspace(struct rrto_dec *dec, struct rrto_reply_toyWorkspace *ret_args)

@@ -73,32 +73,30 @@ static void test_varint_refused(void **state)
     assert_true(dec.failed);
 }
 
-/* The same bytes where there is much room and where there is just enough; none, and a failure, with a byte less. */
-static void test_array_in_little_room(void **state)
+/* Wherever an array stands: count, zero padding, elements, and nothing beyond the room that it asked for. */
+static void test_array_bytes(void **state)
 {
     (void)state;
     const uint8_t values[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
-    for (size_t before = 0; before < 9; before++)
-        for (uint32_t count = 0; count <= sizeof values; count++) {
-            struct rrto_buf wide, narrow, lacking;
-            rrto_buf_init(&wide, 4096);
-            rrto_buf_put(&wide, values, before);
-            rrto_put_array(&wide, 0, values, count, 1);
-            rrto_buf_init(&narrow, wide.size);
-            rrto_buf_put(&narrow, values, before);
-            rrto_put_array(&narrow, 0, values, count, 1);
-            assert_false(wide.failed || narrow.failed);
-            assert_int_equal(wide.size, (before + 4 + 7) / 8 * 8 + count);
-            assert_int_equal(narrow.size, wide.size);
-            assert_memory_equal(narrow.data, wide.data, wide.size);
-            rrto_buf_init(&lacking, wide.size - 1);
-            rrto_buf_put(&lacking, values, before);
-            rrto_put_array(&lacking, 0, values, count, 1);
-            assert_true(lacking.failed);
-            rrto_buf_fini(&wide);
-            rrto_buf_fini(&narrow);
-            rrto_buf_fini(&lacking);
-        }
+    for (size_t before = 0; before < 17; before++)
+        for (uint32_t count = 0; count <= sizeof values; count++)
+            for (int with_data = 0; with_data < 2; with_data++) {
+                uint8_t bytes[64], expected[64] = {0};
+                size_t data_at = (before + 4 + 7) / 8 * 8;
+                memset(bytes, 0xee, sizeof bytes);
+                memset(expected, 0xee, before);
+                memcpy(expected + before, &count, sizeof count);
+                if (with_data)
+                    memcpy(expected + data_at, values, count);
+                uint8_t *end = rrto_put_array(bytes + before, bytes, with_data ? values : NULL, count, 1);
+                assert_ptr_equal(rrto_array_data(bytes + before, bytes), bytes + data_at);
+                assert_ptr_equal(end, bytes + data_at + count);
+                assert_memory_equal(bytes, expected, data_at + count);
+                size_t room = rrto_array_room(count, 1);
+                assert_true((size_t)(end - bytes) <= before + room);
+                for (size_t i = before + room; i < sizeof bytes; i++)
+                    assert_int_equal(bytes[i], 0xee);
+            }
 }
 
 static void test_array(void **state)
@@ -110,8 +108,11 @@ static void test_array(void **state)
     rrto_put_u64(&buf, 0); /* something before the op */
     size_t base = buf.size;
     rrto_put_u16(&buf, 7);
-    rrto_put_array(&buf, base, values, 3, sizeof values[0]);
-    rrto_put_array(&buf, base, NULL, 0, 1);
+    uint8_t *at = rrto_buf_reserve(&buf, rrto_array_room(3, sizeof values[0]) + rrto_array_room(0, 1));
+    assert_non_null(at);
+    at = rrto_put_array(at, buf.data + base, values, 3, sizeof values[0]);
+    at = rrto_put_array(at, buf.data + base, NULL, 0, 1);
+    buf.size = (size_t)(at - buf.data);
     struct rrto_dec dec;
     rrto_dec_init(&dec, buf.data + base, buf.size - base);
     uint32_t n;
@@ -143,11 +144,8 @@ static void test_array(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_scalars),
-        cmocka_unit_test(test_varint),
-        cmocka_unit_test(test_varint_refused),
-        cmocka_unit_test(test_array),
-        cmocka_unit_test(test_array_in_little_room),
+        cmocka_unit_test(test_scalars), cmocka_unit_test(test_varint),      cmocka_unit_test(test_varint_refused),
+        cmocka_unit_test(test_array),   cmocka_unit_test(test_array_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
