@@ -58,6 +58,19 @@ static __attribute__((noinline)) void exchange(struct rrto_thread *thread, uint1
         (void)rrto_issue(thread->scratch.data, thread->scratch.size, NULL);
 }
 
+/* How much of the stack below `here` the call that ends has used, or a little more. */
+static inline size_t used(struct rrto_session_caller *caller, uintptr_t here)
+{
+    size_t n = RRTO_SCRUB_CALL_BYTES;
+    if (caller->deepest) {
+        size_t to_issue = here - caller->deepest;
+        if (to_issue + RRTO_SCRUB_ISSUE_BYTES > n && to_issue < RRTO_SCRUB_WAITED_BYTES)
+            n = to_issue + RRTO_SCRUB_ISSUE_BYTES;
+        caller->deepest = 0;
+    }
+    return n;
+}
+
 void rrto_call_end(struct rrto_call_frame *frame)
 {
     struct rrto_thread *thread = rrto_thread_get();
@@ -72,7 +85,7 @@ void rrto_call_end(struct rrto_call_frame *frame)
     if (thread->depth > 0)
         thread->depth--;
     *frame = (struct rrto_call_frame){0}; /* it is on the stack as well */
-    rrto_scrub_stack(RRTO_SCRUB_CALL_BYTES);
+    rrto_scrub_stack(used(&thread->caller, (uintptr_t)__builtin_frame_address(0)));
     errno = saved_errno;
 }
 

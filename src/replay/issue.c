@@ -44,6 +44,13 @@ static void adapt_tau(struct rrto_session *session, uint64_t held_ns)
     __atomic_store_n(&session->tau_ns, tau, __ATOMIC_RELAXED);
 }
 
+/* Nobody waits for such an op, it carries nothing, is no synchronise and asks nothing: nearly all of an inference. */
+static inline bool is_plain(const struct rrto_session *session, const struct rrto_op_info *info,
+                            const struct rrto_issue_extra *extra)
+{
+    return !extra && !(info->flags & session->not_plain) && session->not_plain != UINT32_MAX;
+}
+
 /* Whether a synchronise may be answered here. */
 static bool may_elide(struct rrto_session *session, const struct rrto_session_caller *caller,
                       const struct rrto_op_info *info, const uint8_t *op, size_t n)
@@ -117,7 +124,8 @@ static struct rrto_prediction predict(struct rrto_session *session, unsigned lan
         session->n_dropped++;
         prediction = (struct rrto_prediction){.source = RRTO_RECORD_NO_SOURCE};
     }
-    session->counters->deviations = session->n_dropped + rrto_seq_deviations(session->seq);
+    if (!prediction.same)
+        session->counters->deviations = session->n_dropped + rrto_seq_deviations(session->seq);
     return prediction;
 }
 
@@ -149,11 +157,14 @@ static void next_inference(struct rrto_session *session)
     report_sequence(counters, row);
 }
 
-static void count(struct rrto_counters *counters, enum rrto_record_how how, size_t changed)
+static inline void count(struct rrto_counters *counters, enum rrto_record_how how, size_t changed)
 {
     counters->ops++;
+    if (__builtin_expect(how == RRTO_RECORD_AS_PREDICTED, 1)) {
+        counters->ops_predicted++;
+        return;
+    }
     counters->ops_literal += how == RRTO_RECORD_AS_LITERAL;
-    counters->ops_predicted += how == RRTO_RECORD_AS_PREDICTED;
     counters->ops_patched += how == RRTO_RECORD_AS_PATCHED;
     counters->changed_bytes += changed;
 }
@@ -173,18 +184,38 @@ static void trace(struct rrto_session *session, const struct rrto_session_caller
                                                                   .n_bytes = (uint32_t)n});
 }
 
+/* The op into the search, the record and the log, the counters and the tracker. Returns of which op of the log it is an
+ * exact copy, or RRTO_RECORD_NO_SOURCE. With the issue lock. */
+static inline uint64_t record(struct rrto_session *session, const struct rrto_session_caller *caller,
+                              const struct rrto_op_info *info, bool wait, const uint8_t *op, size_t n)
+{
+    uint64_t position = session->encoder.log.head;
+    uint32_t value = session->predict ? rrto_receiver_take_value(&session->receiver, caller->lane) : 0;
+    struct rrto_prediction prediction = predict(session, caller->lane, value, op, n);
+    unsigned flags = (wait ? RRTO_RECORD_WAIT : 0u) | (info->flags & RRTO_OP_UP ? RRTO_RECORD_PAYLOAD : 0u) |
+                     (prediction.same ? RRTO_RECORD_SAME : 0u);
+    size_t changed = 0;
+    enum rrto_record_how how = rrto_record_encode(&session->encoder, prediction.source, op, n, flags, &changed);
+    count(session->counters, how, changed);
+    session->n_pending_literals += how == RRTO_RECORD_AS_LITERAL;
+    rrto_tracker_issued(&session->tracker, session->options.table, info, op, n, position, wait);
+    session->last_h2d_thread = 0;
+    if (__builtin_expect(session->options.trace != NULL, 0))
+        trace(session, caller, position, prediction.source, how, wait, value, op, n);
+    return how == RRTO_RECORD_AS_PREDICTED ? prediction.source : RRTO_RECORD_NO_SOURCE;
+}
+
 /* Encodes the op, and its payload, into what is pending; registers who waits for what. With the issue lock. False:
  * lost. */
 static bool append(struct rrto_session *session, struct rrto_session_caller *caller, struct decision *decision,
                    const uint8_t *op, size_t n, const struct rrto_issue_extra *extra, struct rrto_waiter *waiter)
 {
-    const struct rrto_optable *table = session->options.table;
     const struct rrto_op_info *info = decision->info;
     uint64_t n_payload = rrto_optable_payload(info, op, n), position = session->encoder.log.head;
     bool up = info->flags & RRTO_OP_UP, down = info->flags & RRTO_OP_DOWN;
     if (rrto_counters_between(session->counters) && rrto_tracker_is_work(info))
         next_inference(session);
-    waiter->covers = rrto_tracker_covers(&session->tracker, table, info, op, n, &waiter->stream);
+    waiter->covers = rrto_tracker_covers(&session->tracker, session->options.table, info, op, n, &waiter->stream);
     waiter->position = position;
     if (extra && extra->ret_position)
         *extra->ret_position = position;
@@ -195,18 +226,7 @@ static bool append(struct rrto_session *session, struct rrto_session_caller *cal
         return false;
     }
 
-    uint32_t value = session->predict ? rrto_receiver_take_value(&session->receiver, caller->lane) : 0;
-    struct rrto_prediction prediction = predict(session, caller->lane, value, op, n);
-    uint64_t source = prediction.source;
-    unsigned flags = (decision->wait ? RRTO_RECORD_WAIT : 0u) | (up ? RRTO_RECORD_PAYLOAD : 0u) |
-                     (prediction.same ? RRTO_RECORD_SAME : 0u);
-    size_t changed = 0;
-    enum rrto_record_how how = rrto_record_encode(&session->encoder, source, op, n, flags, &changed);
-    decision->source = how == RRTO_RECORD_AS_PREDICTED ? source : RRTO_RECORD_NO_SOURCE;
-    count(session->counters, how, changed);
-    session->n_pending_literals += how == RRTO_RECORD_AS_LITERAL;
-    rrto_tracker_issued(&session->tracker, table, info, op, n, position, decision->wait);
-    session->last_h2d_thread = 0;
+    decision->source = record(session, caller, info, decision->wait, op, n);
     if (up && info->flags & RRTO_OP_DEVICE) {
         uint32_t stream = 0;
         (void)rrto_optable_stream(info, op, n, &stream);
@@ -217,8 +237,6 @@ static bool append(struct rrto_session *session, struct rrto_session_caller *cal
         waiter->hash = session->encoder.hash;
         rrto_receiver_expect(&session->receiver, waiter);
     }
-    if (session->options.trace)
-        trace(session, caller, position, source, how, decision->wait, value, op, n);
     if (up)
         rrto_session_send_payload_locked(session, extra ? extra->up : NULL, n_payload);
     return true;
@@ -332,24 +350,54 @@ static int32_t await(struct rrto_session *session, struct rrto_session_caller *c
     return lost == RRTO_OK ? waiter->status : RRTO_LOST;
 }
 
-int32_t rrto_session_issue(struct rrto_session *session, struct rrto_session_caller *caller, const uint8_t *bytes,
-                           size_t n_bytes, const struct rrto_issue_extra *extra)
+/* The issue lock; once nobody else has the session to himself. */
+static inline void lock(struct rrto_session *session, const struct rrto_session_caller *caller)
 {
-    struct decision decision = {.info = session->options.table->info(rrto_optable_number(bytes))};
-    if (!decision.info || n_bytes > RRTO_OP_MAX_BYTES) {
-        rrto_receiver_lose(&session->receiver, RRTO_INVALID,
-                           "an op without description was issued: the session was stopped");
-        return RRTO_LOST;
-    }
+    pthread_mutex_lock(&session->lock);
+    while (__builtin_expect(session->held_by && session->held_by != caller->thread, 0))
+        pthread_cond_wait(&session->released, &session->lock);
+}
+
+/* For the end of the call: how deep on the stack it has been. */
+static inline void been_at(struct rrto_session_caller *caller, const void *frame)
+{
+    if (!caller->deepest || (uintptr_t)frame < caller->deepest)
+        caller->deepest = (uintptr_t)frame;
+}
+
+/* Ops are pending: they leave now where they have to, else in time. With the issue lock. */
+static inline void flush_or_defer(struct rrto_session *session, bool now)
+{
+    if (now || session->n_pending_literals >= RRTO_SESSION_PENDING_LITERALS ||
+        session->encoder.out.size >= session->options.chunk_bytes)
+        rrto_session_flush_locked(session);
+    else
+        set_pending(session);
+}
+
+/* All there is to do for a plain op. With the issue lock. */
+static inline void append_plain(struct rrto_session *session, const struct rrto_session_caller *caller,
+                                const struct rrto_op_info *info, const uint8_t *op, size_t n)
+{
+    if (rrto_ahead_any(&session->ahead)) /* it is none of the copies that were made ahead */
+        rrto_ahead_discard(&session->ahead);
+    if (rrto_counters_between(session->counters) && rrto_tracker_is_work(info))
+        next_inference(session);
+    (void)record(session, caller, info, false, op, n);
+    flush_or_defer(session, false);
+}
+
+/* Not in line: without its frame that of a plain op is small, and soon scrubbed. */
+static __attribute__((noinline)) int32_t issue_any(struct rrto_session *session, struct rrto_session_caller *caller,
+                                                   const struct rrto_op_info *info, const uint8_t *bytes,
+                                                   size_t n_bytes, const struct rrto_issue_extra *extra)
+{
+    struct decision decision = {.info = info};
     uint64_t n_payload = rrto_optable_payload(decision.info, bytes, n_bytes);
     if (decision.info->flags & RRTO_OP_UP && !rrto_session_make_room(session, n_payload))
         return RRTO_LOST;
-    if (rrto_receiver_lost(&session->receiver))
-        return RRTO_LOST;
 
-    pthread_mutex_lock(&session->lock);
-    while (session->held_by && session->held_by != caller->thread)
-        pthread_cond_wait(&session->released, &session->lock);
+    lock(session, caller);
     int32_t status = 0;
     if (session->memo && decision.info->flags & RRTO_OP_MEMO &&
         rrto_memo_get(&session->answers, bytes, n_bytes, extra ? extra->reply : NULL, &status)) {
@@ -383,16 +431,14 @@ int32_t rrto_session_issue(struct rrto_session *session, struct rrto_session_cal
     bool here = decision.wait && waiter == &own;
     struct ahead ahead;
     ahead.n = 0; /* the rows are written where they are used: zeroing them costs 10 ns */
+    been_at(caller, &ahead);
     bool ok = append(session, caller, &decision, bytes, n_bytes, extra, waiter);
     if (ok && decision.result)
         guess(session, caller, &decision, &ahead);
     uint64_t start = here ? session->options.now_ns() : 0;
     uint64_t held_ns = here && session->pending_since_ns ? start - session->pending_since_ns : 0;
-    if (ok && (here || session->n_pending_literals >= RRTO_SESSION_PENDING_LITERALS ||
-               session->encoder.out.size >= session->options.chunk_bytes))
-        rrto_session_flush_locked(session);
-    else if (ok)
-        set_pending(session);
+    if (ok)
+        flush_or_defer(session, here);
     pthread_mutex_unlock(&session->lock);
     if (!ok)
         status = RRTO_LOST;
@@ -401,6 +447,26 @@ int32_t rrto_session_issue(struct rrto_session *session, struct rrto_session_cal
     if (reply == &fields)
         rrto_buf_fini(&fields);
     return status;
+}
+
+int32_t rrto_session_issue(struct rrto_session *session, struct rrto_session_caller *caller, const uint8_t *bytes,
+                           size_t n_bytes, const struct rrto_issue_extra *extra)
+{
+    const struct rrto_op_info *info = session->options.table->info(rrto_optable_number(bytes));
+    if (!info || n_bytes > RRTO_OP_MAX_BYTES) {
+        rrto_receiver_lose(&session->receiver, RRTO_INVALID,
+                           "an op without description was issued: the session was stopped");
+        return RRTO_LOST;
+    }
+    if (rrto_receiver_lost(&session->receiver))
+        return RRTO_LOST;
+    if (!is_plain(session, info, extra))
+        return issue_any(session, caller, info, bytes, n_bytes, extra);
+    been_at(caller, __builtin_frame_address(0));
+    lock(session, caller);
+    append_plain(session, caller, info, bytes, n_bytes);
+    pthread_mutex_unlock(&session->lock);
+    return 0;
 }
 
 void rrto_session_hold(struct rrto_session *session, const struct rrto_session_caller *caller, bool hold)

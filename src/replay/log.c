@@ -12,7 +12,7 @@
 #define MADV_POPULATE_WRITE 23
 #endif
 
-enum { PREFAULT_BYTES = 256 << 10, CACHE_LINE = 64, AHEAD_BYTES = 448, AHEAD_OPS = 32, MAX_AHEAD_LINES = 24 };
+enum { PREFAULT_BYTES = 256 << 10, CACHE_LINE = 64, AHEAD_BYTES = 448, AHEAD_OPS = 32, MAX_AHEAD_BYTES = 23 * 64 };
 
 _Static_assert(sizeof(struct rrto_log_entry) == 8 && sizeof(struct rrto_slot) == 8, "eight bytes each");
 
@@ -61,12 +61,15 @@ static void drop(struct rrto_log *log, uint64_t from, uint64_t to)
 }
 
 /* The ring is larger than the caches: where it will be written next is fetched in time, some ops ahead. As much as this
- * op took, since ops come in all sizes but with their like. */
+ * op took, since ops come in all sizes but with their like. (Fetching beyond the ring's end does no harm.) */
 static inline void fetch_ahead(const struct rrto_log *log, uint64_t room)
 {
-    uint64_t from = log->at + room + AHEAD_BYTES, n = room / CACHE_LINE + 1;
-    for (uint64_t i = 0; i < n && i < MAX_AHEAD_LINES && from < log->capacity; i++, from += CACHE_LINE)
-        __builtin_prefetch(log->ring + from, 1);
+    uintptr_t at = (uintptr_t)log->ring + log->at + room + AHEAD_BYTES;
+    uintptr_t end = at + (room < MAX_AHEAD_BYTES ? room : MAX_AHEAD_BYTES);
+    do {
+        __builtin_prefetch((const void *)at, 1);
+        at += CACHE_LINE;
+    } while (at <= end);
     __builtin_prefetch(rrto_log_entry(log, log->head + AHEAD_OPS), 1);
 }
 

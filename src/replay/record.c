@@ -72,7 +72,7 @@ void rrto_record_end(struct rrto_record_encoder *encoder)
 }
 
 /* Makes the open record one that may grow by the op at `source`. */
-static void open_at(struct rrto_record_encoder *encoder, uint64_t source)
+static inline void open_at(struct rrto_record_encoder *encoder, uint64_t source)
 {
     if (encoder->n_open > 0 &&
         (source != encoder->open_source + encoder->n_open || encoder->n_open == RRTO_RECORD_MAX_OPS ||
@@ -160,9 +160,29 @@ static bool put_patched(struct rrto_record_encoder *encoder, uint64_t source, co
     return true;
 }
 
+/* The op is the one at `source`, which has no slots: nothing was predicted wrong, and there is nothing to learn. */
+static inline void repeat(struct rrto_record_encoder *encoder, uint64_t source, const void *op, size_t n_bytes,
+                          unsigned flags)
+{
+    open_at(encoder, source);
+    encoder->n_open++;
+    encoder->hash = rrto_record_hash(encoder->hash, op, n_bytes);
+    rrto_log_append(&encoder->log, op, n_bytes, NULL, 0);
+    if (flags & RRTO_RECORD_WAIT)
+        flags |= RRTO_RECORD_HASH;
+    if (__builtin_expect(flags & (RRTO_RECORD_WAIT | RRTO_RECORD_PAYLOAD), 0))
+        close_with(encoder, flags & (RRTO_RECORD_WAIT | RRTO_RECORD_PAYLOAD | RRTO_RECORD_HASH));
+}
+
 enum rrto_record_how rrto_record_encode(struct rrto_record_encoder *encoder, uint64_t source, const void *op,
                                         size_t n_bytes, unsigned flags, size_t *ret_changed)
 {
+    if (flags & RRTO_RECORD_SAME && rrto_log_entry(&encoder->log, source)->n_slots == 0) {
+        repeat(encoder, source, op, n_bytes, flags);
+        if (ret_changed)
+            *ret_changed = 0;
+        return RRTO_RECORD_AS_PREDICTED;
+    }
     enum rrto_record_how how = RRTO_RECORD_AS_LITERAL;
     const struct rrto_slot *slots = NULL;
     unsigned n_slots = 0;

@@ -10,8 +10,8 @@
 #include <stddef.h>
 
 enum {
-    RRTO_SCRUB_CALL_BYTES = 1 << 10,   /* at the end of each call */
-    RRTO_SCRUB_ISSUE_BYTES = 1 << 10,  /* below an op that nobody waits for */
+    RRTO_SCRUB_CALL_BYTES = 1 << 10, /* at the end of each call, at least */
+    RRTO_SCRUB_ISSUE_BYTES = 768, /* what the search, the record and the log take below the frame that issues an op */
     RRTO_SCRUB_WAITED_BYTES = 8 << 10, /* who has waited has been deeper, and has the time */
 };
 

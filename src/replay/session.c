@@ -22,6 +22,11 @@ int rrto_session_init(struct rrto_session *session, const struct rrto_conn *conn
     session->early = options->early;
     session->push = session->predict && options->push;
     session->lazysync = session->elide && options->lazysync;
+    session->not_plain = RRTO_OP_UP | RRTO_OP_DOWN | RRTO_OP_SYNC | RRTO_OP_CHECKED | RRTO_OP_MEMO | RRTO_OP_ELIDABLE;
+    if (mode->device_ops_wait)
+        session->not_plain |= RRTO_OP_DEVICE;
+    if (mode->every_op_waits)
+        session->not_plain = UINT32_MAX;
     session->tau_ns = RRTO_SESSION_TAU_MAX_NS;
     for (size_t i = 0; i < sizeof session->polls / sizeof session->polls[0]; i++)
         session->polls[i].position = UINT64_MAX;

@@ -46,6 +46,7 @@ struct rrto_session_options {
 struct rrto_session {
     struct rrto_session_options options;
     bool elide, memo, predict, early, push, lazysync;
+    uint32_t not_plain; /* flags of ops about which there is more to decide than how they travel; all bits: every op */
     struct rrto_conn conn;
     struct rrto_sender sender;
     struct rrto_receiver receiver;
@@ -93,6 +94,7 @@ struct rrto_session_caller {
     unsigned lane;
     uint64_t thread;
     uint64_t round_trips;
+    uintptr_t deepest; /* the lowest frame, for scrub.h, from which an op was issued in the present call; 0: none was */
 };
 int32_t rrto_session_issue(struct rrto_session *session, struct rrto_session_caller *caller, const uint8_t *bytes,
                            size_t n_bytes, const struct rrto_issue_extra *extra);

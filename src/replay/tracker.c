@@ -73,10 +73,28 @@ static bool stream_of(struct rrto_tracker *tracker, const struct rrto_optable *t
     return false;
 }
 
-void rrto_tracker_issued(struct rrto_tracker *tracker, const struct rrto_optable *table,
-                         const struct rrto_op_info *info, const uint8_t *op, size_t n, uint64_t position, bool wait)
+/* An op that was queued: not on the last one's stream, or on none in particular. */
+static __attribute__((noinline)) void queued_elsewhere(struct rrto_tracker *tracker, bool has_stream, uint32_t stream,
+                                                       uint64_t position, bool visible)
 {
-    uint32_t stream;
+    if (has_stream) {
+        settle(tracker);
+        tracker->stream = stream;
+        tracker->queued_here = position + 1;
+        tracker->visible_here = visible ? position + 1 : 0;
+    } else {
+        tracker->queued_nowhere = position + 1;
+        if (visible)
+            tracker->visible_nowhere = position + 1;
+    }
+}
+
+/* As below, of an op whose stream is not to be read off it, or that may be more than work for one. */
+static __attribute__((noinline)) void issued_any(struct rrto_tracker *tracker, const struct rrto_optable *table,
+                                                 const struct rrto_op_info *info, const uint8_t *op, size_t n,
+                                                 uint64_t position, bool wait)
+{
+    uint32_t stream = 0;
     if (rrto_optable_number(op) == table->stream_create)
         tracker->one_stream = false;
     if (info->flags & RRTO_OP_DOWN && !wait)
@@ -87,22 +105,27 @@ void rrto_tracker_issued(struct rrto_tracker *tracker, const struct rrto_optable
     if (!is_queued(info))
         return;
     bool visible = is_visible(info);
-    if (has_stream) {
-        if (stream != tracker->stream) {
-            settle(tracker);
-            tracker->stream = stream;
-            tracker->visible_here = 0;
-        }
+    if (has_stream && stream == tracker->stream) {
         tracker->queued_here = position + 1;
         if (visible)
             tracker->visible_here = position + 1;
     } else {
-        tracker->queued_nowhere = position + 1;
-        if (visible)
-            tracker->visible_nowhere = position + 1;
+        queued_elsewhere(tracker, has_stream, stream, position, visible);
     }
     if (visible)
         tracker->visible = position + 1;
+}
+
+void rrto_tracker_issued(struct rrto_tracker *tracker, const struct rrto_optable *table,
+                         const struct rrto_op_info *info, const uint8_t *op, size_t n, uint64_t position, bool wait)
+{
+    uint32_t stream;
+    if (info->flags & RRTO_OP_DOWN || !is_visible(info) || !rrto_optable_stream(info, op, n, &stream) ||
+        stream != tracker->stream || rrto_optable_number(op) == table->stream_create) {
+        issued_any(tracker, table, info, op, n, position, wait);
+        return;
+    }
+    tracker->queued_here = tracker->visible_here = tracker->visible = position + 1; /* a launch: nearly all are */
 }
 
 bool rrto_tracker_quiet(struct rrto_tracker *tracker, struct rrto_receiver *receiver)

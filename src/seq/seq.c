@@ -35,23 +35,22 @@ struct lane {
     uint64_t resume;   /* where the lane left off, or NONE */
     uint64_t resume_until;
     uint64_t rival;   /* where the lane would go on, had it decided otherwise on what it read, or NONE */
-    uint64_t read_at; /* position of the op behind which it was read */
+    uint32_t read_at; /* position of the op behind which it was read, its low half */
     bool by_value;    /* whether the value decided */
-    uint64_t matches; /* in a row */
-    unsigned row;     /* of the established sequence that is followed; NO_ROW: none */
-    struct {          /* before the last op, for rrto_seq_insist */
-        uint64_t matches;
-        unsigned row;
-        bool deviated;
-    } before;
-    unsigned at; /* in sums[] */
-    /* sums[n] = (sums[n - 1] + the n-th op's name) * MULTIPLIER, modulo 2^64, of the last ops. The hash of the last k
-     * names is what such a sum over them alone would be: sums[n] - sums[n - k] * MULTIPLIER ** k. */
-    uint64_t sums[MAX_CONTEXT];
-    uint64_t left; /* the sum that the last one took the place of */
+    uint8_t at;       /* in sums[]: of the last op; MAX_CONTEXT at least */
+    struct follow {
+        uint32_t matches; /* in a row */
+        uint8_t row;      /* of the established sequence that is followed; NO_ROW: none */
+        bool deviated;    /* with the last op */
+    } now, before;        /* before the last op, for rrto_seq_insist */
+    /* Running sums: each is (the one before it + the name of one more op) * MULTIPLIER, modulo 2^64; sums[at] is the
+     * last op's. The hash of the last k names is what such a sum over them alone would be: sums[at] - sums[at - k] *
+     * MULTIPLIER ** k. Where they reach the end, the last ones move to the front. */
+    uint64_t sums[2 * MAX_CONTEXT];
 };
 
 enum { NO_ROW = RRTO_SEQ_SEQUENCES };
+_Static_assert(NO_ROW <= UINT8_MAX, "a row in a byte");
 
 struct inference {
     uint64_t start, id;
@@ -122,13 +121,14 @@ void rrto_seq_reset_lane(struct rrto_seq *seq, unsigned lane)
                                      .last = RRTO_SEQ_NONE,
                                      .resume = RRTO_SEQ_NONE,
                                      .rival = RRTO_SEQ_NONE,
-                                     .row = NO_ROW};
+                                     .now.row = NO_ROW,
+                                     .at = MAX_CONTEXT};
 }
 
 struct rrto_seq *rrto_seq_create(uint64_t max_ops)
 {
     uint64_t n_slots = at_least(at_most(max_ops / 2, MAX_TABLE), RRTO_CONTEXT_WAYS);
-    uint64_t n_values = at_least(at_most(max_ops / 8, MAX_TABLE), RRTO_CONTEXT_WAYS);
+    uint64_t n_values = at_least(at_most(max_ops / 16, MAX_TABLE), RRTO_CONTEXT_WAYS);
     uint64_t max_inferences = at_least(at_most(max_ops / OPS_PER_INFERENCE, MAX_INFERENCES), 1);
     size_t places_at = (sizeof(struct rrto_seq) + 63) & ~(size_t)63,
            contexts_at = places_at + max_ops * sizeof(struct place), values_at = contexts_at + n_slots * 8 * N_CONTEXTS,
@@ -214,7 +214,7 @@ static uint64_t scan(const struct rrto_seq *seq, uint64_t from, uint64_t token, 
 }
 
 /* The row of the established sequence that the inference at `position` was, or NO_ROW. */
-static unsigned row_at(const struct rrto_seq *seq, uint64_t position)
+static uint8_t row_at(const struct rrto_seq *seq, uint64_t position)
 {
     const uint64_t last = seq->max_inferences - 1;
     uint64_t oldest = seq->n_inferences > last ? seq->n_inferences - last - 1 : 0, low = oldest,
@@ -233,7 +233,7 @@ static unsigned row_at(const struct rrto_seq *seq, uint64_t position)
     uint64_t id = seq->inferences[(low - 1) & last].id;
     for (unsigned row = 0; row < RRTO_SEQ_SEQUENCES; row++)
         if (seq->sequences[row].id == id)
-            return seq->sequences[row].hits > 0 ? row : NO_ROW;
+            return seq->sequences[row].hits > 0 ? (uint8_t)row : NO_ROW;
     return NO_ROW;
 }
 
@@ -277,9 +277,18 @@ static uint64_t search(const struct rrto_seq *seq, struct lane *lane, const uint
 /* The hash of the lane's names that context c is of, its last op included. */
 static inline uint64_t hash_of(const struct lane *lane, unsigned c)
 {
-    const unsigned k = context_length[c];
-    uint64_t before = k == MAX_CONTEXT ? lane->left : lane->sums[(lane->at - k) % MAX_CONTEXT];
-    return lane->sums[lane->at % MAX_CONTEXT] - before * power[c];
+    const uint64_t *sum = &lane->sums[lane->at];
+    return *sum - *(sum - context_length[c]) * power[c];
+}
+
+static inline void add_to(struct lane *lane, uint32_t name)
+{
+    if (lane->at == 2 * MAX_CONTEXT - 1) {
+        memcpy(lane->sums, &lane->sums[MAX_CONTEXT], MAX_CONTEXT * sizeof lane->sums[0]);
+        lane->at = MAX_CONTEXT - 1;
+    }
+    lane->at++;
+    lane->sums[lane->at] = (lane->sums[lane->at - 1] + name) * MULTIPLIER;
 }
 
 /* The op is not the expected one. Where the lane goes on; its contexts are brought up to date. */
@@ -296,36 +305,33 @@ static __attribute__((noinline)) uint64_t leave(struct rrto_seq *seq, struct lan
 /* Says which sequence the lane follows and whether it has just left one. */
 static inline void judge(struct rrto_seq *seq, struct lane *lane, uint64_t position, uint64_t source, bool matched)
 {
-    lane->before.matches = lane->matches;
-    lane->before.row = lane->row;
-    lane->before.deviated = false;
-    lane->matches = matched ? lane->matches + 1 : 0;
+    struct follow now = {.matches = matched ? lane->now.matches + 1 : 0, .row = lane->now.row};
     if (position == seq->start) { /* the first op of an inference: any sequence may begin here */
-        lane->row = source == RRTO_SEQ_NONE ? NO_ROW : row_at(seq, source);
-        return;
-    }
-    if (seq->ended) {
-        lane->row = NO_ROW;
-    } else if (!matched && lane->row != NO_ROW) {
-        seq->sequences[lane->row].deviations++;
+        now.row = source == RRTO_SEQ_NONE ? NO_ROW : row_at(seq, source);
+    } else if (seq->ended) {
+        now.row = NO_ROW;
+    } else if (!matched && now.row != NO_ROW) {
+        seq->sequences[now.row].deviations++;
         seq->deviations++;
-        lane->before.deviated = true;
-        lane->row = NO_ROW;
-    } else if (matched && lane->row == NO_ROW && lane->matches == FOLLOW_AGAIN) {
-        lane->row = row_at(seq, source);
+        now.deviated = true;
+        now.row = NO_ROW;
+    } else if (now.row == NO_ROW && now.matches == FOLLOW_AGAIN) {
+        now.row = row_at(seq, source);
     }
+    lane->before = lane->now;
+    lane->now = now;
 }
 
 /* The lane went on by what it had read, or in spite of it; the rival is the other way. The first op that tells them
  * apart decides whether the value is trusted here, the next time; where TIE_AFTER ops do not, following was as good. */
 static void settle(struct rrto_seq *seq, struct lane *lane, uint64_t token, bool matched, uint64_t oldest)
 {
-    uint64_t rival = lane->rival, age = seq->head - lane->read_at;
+    uint64_t rival = lane->rival, age = (uint32_t)((uint32_t)seq->head - lane->read_at);
     bool other = kept(seq, rival, oldest) && is(seq, rival, token), tie = matched && other && age >= TIE_AFTER;
     lane->rival = matched && other && !tie ? successor(seq, rival) : RRTO_SEQ_NONE;
     if ((matched == other && !tie) || age > seq->mask)
         return;
-    struct place *read_at = place(seq, lane->read_at);
+    struct place *read_at = place(seq, seq->head - age);
     int trust = read_at->trust;
     if (tie)
         trust -= trust > 0;
@@ -339,11 +345,9 @@ static void settle(struct rrto_seq *seq, struct lane *lane, uint64_t token, bool
 uint64_t rrto_seq_push(struct rrto_seq *seq, unsigned lane_number, uint64_t token, uint64_t oldest)
 {
     struct lane *lane = &seq->lanes[lane_number];
-    uint64_t position = seq->head, source = lane->expected, sum = lane->sums[lane->at % MAX_CONTEXT];
+    uint64_t position = seq->head, source = lane->expected;
     uint32_t name = name_of(token);
-    lane->at++;
-    lane->left = lane->sums[lane->at % MAX_CONTEXT];
-    lane->sums[lane->at % MAX_CONTEXT] = (sum + name) * MULTIPLIER;
+    add_to(lane, name);
     bool matched = kept(seq, source, oldest) && is(seq, source, token);
     if (lane->rival != RRTO_SEQ_NONE)
         settle(seq, lane, token, matched, oldest);
@@ -372,18 +376,17 @@ uint64_t rrto_seq_push(struct rrto_seq *seq, unsigned lane_number, uint64_t toke
 void rrto_seq_insist(struct rrto_seq *seq, unsigned lane_number, uint64_t source)
 {
     struct lane *lane = &seq->lanes[lane_number];
-    if (lane->before.deviated) {
+    if (lane->now.deviated) {
         seq->sequences[lane->before.row].deviations--;
         seq->deviations--;
     }
-    lane->matches = lane->before.matches;
-    lane->row = lane->before.row;
+    lane->now = lane->before;
     judge(seq, lane, lane->last, source, true);
     lane->expected = successor(seq, source);
     /* in the contexts of what follows, and for the inference's name, it is the same op */
     uint32_t name = place(seq, source)->name;
     struct place *last = place(seq, lane->last);
-    lane->sums[lane->at % MAX_CONTEXT] += ((uint64_t)name - last->name) * MULTIPLIER;
+    lane->sums[lane->at] += ((uint64_t)name - last->name) * MULTIPLIER;
     for (unsigned c = 0; c < N_CONTEXTS; c++)
         (void)rrto_context_update(&seq->contexts[c], hash_of(lane, c), lane->last);
     last->name = name;
@@ -406,7 +409,7 @@ void rrto_seq_observe(struct rrto_seq *seq, unsigned lane_number, uint32_t value
     bool known = kept(seq, lane->expected, oldest);
     lane->by_value = !known || place(seq, lane->last)->trust >= TRUSTED;
     lane->rival = !known ? RRTO_SEQ_NONE : lane->by_value ? lane->expected : next;
-    lane->read_at = lane->last;
+    lane->read_at = (uint32_t)lane->last;
     if (lane->by_value)
         lane->expected = next;
 }
@@ -435,8 +438,8 @@ const struct rrto_seq_sequence *rrto_seq_boundary(struct rrto_seq *seq)
         row->hits++;
     } else {
         for (unsigned lane = 0; lane < RRTO_SEQ_LANES; lane++) /* nobody follows what the row meant before */
-            if (seq->lanes[lane].row == (unsigned)(row - seq->sequences))
-                seq->lanes[lane].row = NO_ROW;
+            if (seq->lanes[lane].now.row == row - seq->sequences)
+                seq->lanes[lane].now.row = NO_ROW;
         *row = (struct rrto_seq_sequence){.id = id, .ops = ops, .first_inference = seq->n_inferences};
     }
     seq->inferences[seq->n_inferences & (seq->max_inferences - 1)] = (struct inference){seq->start, id};
