@@ -41,3 +41,18 @@ if(RRTO_FUZZER)
     add_compile_options(-fsanitize=fuzzer-no-link)
     add_link_options(-fsanitize=fuzzer-no-link)
 endif()
+
+# RRTO_LTO: the client library is optimised as a whole (GCC), which takes about a tenth off a replayed call: its way goes through five rooms, in
+# functions of a few lines. Objects hold ordinary code as well, for everything else that links them.
+if(CMAKE_C_COMPILER_ID STREQUAL "GNU" AND NOT CMAKE_BUILD_TYPE STREQUAL "Debug" AND NOT RRTO_SANITIZE AND NOT RRTO_FUZZER)
+    set(lto_default ON)
+else()
+    set(lto_default OFF)
+endif()
+option(RRTO_LTO "Optimise the client library as a whole" ${lto_default})
+set(RRTO_LTO_COMPILE "")
+set(RRTO_LTO_LINK "")
+if(RRTO_LTO)
+    set(RRTO_LTO_COMPILE $<$<COMPILE_LANGUAGE:C>:-flto=auto> $<$<COMPILE_LANGUAGE:C>:-ffat-lto-objects>)
+    set(RRTO_LTO_LINK -flto=auto)
+endif()

@@ -235,7 +235,9 @@ bool rrto_client_per_thread(bool on);
 
 def bodies_h(api):
     out = [banner("What is written by hand on the client's side."), "#ifndef RRTO_GEN_CLIENT_BODIES_H", "#define RRTO_GEN_CLIENT_BODIES_H", ""]
-    out += [f'#include "gen/api_{d.stem}.h"' for d in served(api)] + ["", "#include <stdbool.h>", ""]
+    out += [f'#include "gen/api_{d.stem}.h"' for d in served(api)] + ["", "#include <stdbool.h>", "",
+            "/* Never in line, not even where the library is optimised as a whole: an entry's frame is on the stack while the rest is scrubbed",
+            " * (src/replay/scrub.h), so it has to be small. */", "#define BODY __attribute__((noinline))", ""]
     out += [PER_THREAD_PROTOTYPE] if any(call.base and by_hand(call) for call in api.all_calls()) else []
     for description in served(api):
         library = description.library
@@ -247,8 +249,9 @@ def bodies_h(api):
             if by_hand(call) and not call.base:
                 if call.doc:
                     out.append(f"/* {call.doc} */")
-                out.append(prototype(call, "rrto_client_" + call.name) + ";")
+                out.append("BODY " + prototype(call, "rrto_client_" + call.name) + ";")
         out.append("")
+    out += ["#undef BODY", ""]
     used = {}
     for call in api.all_calls():
         if call.op:

@@ -8,6 +8,10 @@
 
 #include <stdbool.h>
 
+/* Never in line, not even where the library is optimised as a whole: an entry's frame is on the stack while the rest is scrubbed
+ * (src/replay/scrub.h), so it has to be small. */
+#define BODY __attribute__((noinline))
+
 /* Around the body of a per-thread variant (_ptsz, _ptds): whether a NULL stream means the calling thread's own. Returns what was so before. */
 bool rrto_client_per_thread(bool on);
 
@@ -16,11 +20,13 @@ bool rrto_client_per_thread(bool on);
 int32_t rrto_client_lost_toy(void);
 /* Last-error bookkeeping: every entry returns what this returns. call: enum rrto_call. */
 int32_t rrto_client_result_toy(uint16_t call, int32_t result);
-toyStatus rrto_client_toyCopy(void *to, const void *from, size_t n);
-const char *rrto_client_toyErrorString(toyStatus status);
-toyStatus rrto_client_toyLastError(void);
-toyStatus rrto_client_toyQuery(toyThing stream);
-void rrto_client_toyRegister(toyCallback callback, void *data);
+BODY toyStatus rrto_client_toyCopy(void *to, const void *from, size_t n);
+BODY const char *rrto_client_toyErrorString(toyStatus status);
+BODY toyStatus rrto_client_toyLastError(void);
+BODY toyStatus rrto_client_toyQuery(toyThing stream);
+BODY void rrto_client_toyRegister(toyCallback callback, void *data);
+
+#undef BODY
 
 /* Handles and descriptors of plain calls. */
 bool rrto_client_value_cudnn_tensor(toyShape descriptor, const void **ret_bytes, uint32_t *ret_n);
