@@ -58,17 +58,17 @@ static __attribute__((noinline)) void exchange(struct rrto_thread *thread, uint1
         (void)rrto_issue(thread->scratch.data, thread->scratch.size, NULL);
 }
 
-/* How much of the stack below `here` the call that ends has used, or a little more. */
-static inline size_t used(struct rrto_session_caller *caller, uintptr_t here)
+/* What the call that ends has left on the stack below this frame. A front end with large frames issues its ops from
+ * beyond what is always overwritten: there, what issuing leaves. */
+static inline void scrub(struct rrto_session_caller *caller)
 {
-    size_t n = RRTO_SCRUB_CALL_BYTES;
-    if (caller->deepest) {
-        size_t to_issue = here - caller->deepest;
-        if (to_issue + RRTO_SCRUB_ISSUE_BYTES > n && to_issue < RRTO_SCRUB_WAITED_BYTES)
-            n = to_issue + RRTO_SCRUB_ISSUE_BYTES;
-        caller->deepest = 0;
-    }
-    return n;
+    size_t to_issue = (uintptr_t)__builtin_frame_address(0) - caller->deepest;
+    rrto_scrub_stack(0, RRTO_SCRUB_CALL_BYTES);
+    if (__builtin_expect(caller->deepest && to_issue + RRTO_SCRUB_ISSUE_BYTES > RRTO_SCRUB_CALL_BYTES &&
+                             to_issue < RRTO_SCRUB_WAITED_BYTES,
+                         0))
+        rrto_scrub_stack(to_issue, RRTO_SCRUB_ISSUE_BYTES);
+    caller->deepest = 0;
 }
 
 void rrto_call_end(struct rrto_call_frame *frame)
@@ -85,7 +85,7 @@ void rrto_call_end(struct rrto_call_frame *frame)
     if (thread->depth > 0)
         thread->depth--;
     *frame = (struct rrto_call_frame){0}; /* it is on the stack as well */
-    rrto_scrub_stack(used(&thread->caller, (uintptr_t)__builtin_frame_address(0)));
+    scrub(&thread->caller);
     errno = saved_errno;
 }
 

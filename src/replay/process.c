@@ -283,7 +283,7 @@ int32_t rrto_issue(const uint8_t *bytes, size_t n_bytes, const struct rrto_issue
     uint64_t round_trips = thread->caller.round_trips;
     int32_t status = rrto_session_issue(session, &thread->caller, bytes, n_bytes, extra);
     if (__builtin_expect(thread->caller.round_trips != round_trips, 0))
-        rrto_scrub_stack(RRTO_SCRUB_WAITED_BYTES); /* the end of the call sees to what is less deep */
+        rrto_scrub_stack(0, RRTO_SCRUB_WAITED_BYTES); /* the end of the call sees to what is less deep */
     return status;
 }
 

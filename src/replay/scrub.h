@@ -10,12 +10,12 @@
 #include <stddef.h>
 
 enum {
-    RRTO_SCRUB_CALL_BYTES = 1 << 10, /* at the end of each call, at least */
+    RRTO_SCRUB_CALL_BYTES = 1280, /* at the end of each call: a launch, down to the log */
     RRTO_SCRUB_ISSUE_BYTES = 768, /* what the search, the record and the log take below the frame that issues an op */
     RRTO_SCRUB_WAITED_BYTES = 8 << 10, /* who has waited has been deeper, and has the time */
 };
 
-/* Overwrites the n_bytes of the stack below the caller's frame. */
-void rrto_scrub_stack(size_t n_bytes);
+/* Overwrites n_bytes of the stack, `skipped` bytes below the caller's frame. */
+void rrto_scrub_stack(size_t skipped, size_t n_bytes);
 
 #endif
