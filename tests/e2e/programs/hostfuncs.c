@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Host functions hold their stream back, and nothing else: the call returns before the function has run, which may wait
- * for what the caller does next, and for other streams, whose work goes on; a query says "not ready", whatever has been
- * waited for; the function runs on no thread of the application's, with all signals blocked. (The soft driver runs a
- * function at its call, so this is no program of tests/e2e/semantics.)
+ * for what the caller does next, also on that stream, and for other streams, whose work goes on; a query says "not
+ * ready", whatever has been waited for; the function runs on no thread of the application's, with all signals blocked.
  *
  * Rule: 3, 27
- * Seen to fail: what is issued next does not wait for the function: the line about it is wrong; a query looks at the
- * device only: its line is wrong; the call waits for the function (as it did until this test was written): it hangs.
- * All in plain, percall, async and replay. */
+ * Seen to fail: the server's stream does not wait for the function: the lines about calls that returned first, about
+ * those that waited for their go and about the synchronise are wrong; the call waits for the function (as it did until
+ * this test was written): it hangs. Both in plain, percall, async and replay. */
 #include "program.h"
 
 #include <pthread.h>

@@ -4,6 +4,7 @@
  * several functions each is finished before the next one starts. Nobody waits for a function who issues something: it
  * may itself wait for what its thread does after that, and other streams come, go and work meanwhile.
  *
+ * Report: replay ops_literal < 250
  * Rule: 3, 7, 27
  * Seen to fail: with and without the scheduler. In plain, percall, async and replay: the server's stream does not wait
  * for the gate: the first lines and several more are wrong. It hangs where the client holds the stream back (so it

@@ -2,9 +2,10 @@
 /* Gates, by a raw client: streams wait at them, the executor never does, and what a client may not do with them.
  *
  * Rule: 3, 7, 27
- * Seen to fail: the worker waits for room for copies while a gate is closed ("much behind a gate" gets no answer); a
- * stream that is created comes behind closed gates ("a stream created meanwhile" likewise); gates stay closed when the
- * session ends ("the end" finds a worker, "a failure" gets no ERROR). */
+ * Seen to fail: the worker waits for room for copies while a gate is closed ("much behind a gate" gets no answer, and
+ * "the end" finds the worker still there); a stream that is created comes behind closed gates ("a stream created
+ * meanwhile" gets no answer); gates stay closed when an op fails (so it was: "a failure" gets no ERROR), or when the
+ * session is ended ("a refusal" gets none). */
 #include "harness.h"
 
 #include "../../unit/test.h"
@@ -178,6 +179,17 @@ static void a_failure(void **state)
     client_error(&a, RRTO_WIRE_CUDA, 2, "mem_alloc", false);
 }
 
+/* The same where the client broke the protocol. */
+static void a_refusal(void **state)
+{
+    (void)state;
+    SEND(&a, stream_gate, 0, .gate = 1, .stream = 0);
+    uint64_t copy = SEND(&a, mem_copy_d2h, WAIT, .src = a.welcome.arena_base, .n_bytes = N);
+    SEND(&a, gate_open, 0, .gate = 2);
+    client_payload(&a, copy, out, N);
+    client_error(&a, RRTO_WIRE_PROTOCOL, RRTO_INVALID, "gate_open", true);
+}
+
 /* Whatever it sends ends the session, with this code. */
 #define REFUSED(name, code, part, ...)                                                                                 \
     static void name(void **state)                                                                                     \
@@ -240,6 +252,7 @@ int main(void)
         TEST(a_subscription),
         TEST(the_end),
         TEST(a_failure),
+        TEST(a_refusal),
         TEST(open_none),
         TEST(open_twice),
         TEST(open_late),
