@@ -139,7 +139,13 @@ static void report_sequence(struct rrto_counters *counters, const struct rrto_se
 static void next_inference(struct rrto_session *session)
 {
     struct rrto_counters *counters = session->counters;
-    if (!rrto_counters_next_inference(counters, session->options.now_ns()) || !session->seq)
+    bool ended = rrto_counters_next_inference(counters, session->options.now_ns());
+    rrto_pace_begun(&session->pace, &counters->base.planned_ns, &counters->base.dropped);
+    if (!ended)
+        return;
+    rrto_inferences_add(session->options.inferences,
+                        &counters->last[(counters->inferences - 1) % RRTO_COUNTERS_N_LAST]);
+    if (!session->seq)
         return;
     const struct rrto_seq_sequence *row = rrto_seq_boundary(session->seq);
     report_sequence(counters, row);
@@ -306,6 +312,7 @@ static int32_t await(struct rrto_session *session, struct rrto_session_caller *c
             rrto_ahead_discard(&session->ahead);
     }
     rrto_counters_touch(counters, now);
+    rrto_session_waited_locked(session, waiter, start, now);
     adapt_tau(session, held_ns);
     if (lost == RRTO_OK) {
         if (!(decision->info->flags & RRTO_OP_DEVICE) &&
@@ -341,6 +348,8 @@ int32_t rrto_session_issue(struct rrto_session *session, struct rrto_session_cal
     if (rrto_receiver_lost(&session->receiver))
         return RRTO_LOST;
 
+    if (session->options.period_ns && rrto_tracker_is_work(decision.info))
+        rrto_session_pace(session);
     pthread_mutex_lock(&session->lock);
     while (session->held_by && session->held_by != caller->thread)
         pthread_cond_wait(&session->released, &session->lock);

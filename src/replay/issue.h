@@ -40,6 +40,8 @@ void rrto_issue_drain(const void *host, size_t n);
 void rrto_issue_hold(bool hold);
 /* Sends what is pending. */
 void rrto_issue_flush(void);
+/* The application says that an inference ends here (include/rrto/rrto.h). Nothing without a session. */
+void rrto_issue_mark(void);
 
 /* The entry and the exit of every API call (generated code calls these): counts the call, keeps errno, samples its
  * time, and in percall mode makes the exchange for calls that did not cross the link themselves. */

@@ -16,6 +16,8 @@ struct rrto_sender {
     uint64_t in, out;  /* bytes ever put into and taken from the ring */
     uint64_t high;     /* largest in - out since the ring was last given back */
     int status;
+    uint64_t (*now_ns)(void);   /* NULL: the times below stay 0 */
+    uint64_t first_ns, last_ns; /* when the first byte since rrto_sender_waited and the last one left this ring */
 };
 
 int rrto_sender_init(struct rrto_sender *sender, struct rrto_conn *conn, uint64_t capacity);
@@ -24,6 +26,8 @@ void rrto_sender_fini(struct rrto_sender *sender);
  * failure of the connection, which is sticky. *ret_queued: bytes wait in the ring, somebody has to drain it. iov is
  * used as scratch. */
 int rrto_sender_put(struct rrto_sender *sender, struct iovec *iov, int n_iov, bool *ret_queued);
+/* A wait is over: when the first byte for it and the last one left. The next byte is the first for the next one. */
+void rrto_sender_waited(struct rrto_sender *sender, uint64_t *ret_first_ns, uint64_t *ret_last_ns);
 /* Writes what the connection takes now. */
 int rrto_sender_drain(struct rrto_sender *sender);
 uint64_t rrto_sender_queued(struct rrto_sender *sender);

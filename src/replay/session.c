@@ -35,6 +35,7 @@ int rrto_session_init(struct rrto_session *session, const struct rrto_conn *conn
         status = rrto_receiver_init(&session->receiver, &session->conn, counters);
     if (status == RRTO_OK)
         status = rrto_sender_init(&session->sender, &session->conn, options->queue_bytes);
+    session->sender.now_ns = options->now_ns;
     if (status == RRTO_OK && session->predict && !(session->seq = rrto_seq_create(session->encoder.log.max_ops)))
         status = RRTO_NO_MEMORY;
     if (session->seq)

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A wait from its two ends inwards: what still had to leave, what came back, and of the rest the server's part. */
+#include "replay/phases.h"
+
+static uint64_t min(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint64_t after(uint64_t a, uint64_t b)
+{
+    return a > b ? a - b : 0;
+}
+
+void rrto_phases_divide(const struct rrto_phases_wait *wait, struct rrto_counters_waits *ret_parts)
+{
+    uint64_t rest = after(wait->end_ns, wait->start_ns);
+    const uint64_t queue = (uint64_t)wait->times.queue_us * 1000, compute = (uint64_t)wait->times.compute_us * 1000;
+
+    /* Sockets take bytes long before a slow link does. The server says how long after the first byte the last one came;
+     * so long after the first one had left, the last one had. */
+    uint64_t left = wait->first_ns ? wait->first_ns + (uint64_t)wait->times.arriving_us * 1000 : 0;
+    left = left > wait->last_ns ? left : wait->last_ns;
+    uint64_t upload = min(after(left, wait->start_ns), rest);
+    rest -= upload;
+
+    uint64_t download = wait->data_ns ? min(after(wait->end_ns, wait->data_ns), rest) : 0;
+    rest -= download;
+
+    /* The server may have been at it while the application was still dispatching; that part is nobody's wait. An answer
+     * takes its way, however busy the server was. Of what is seen, the end of the work comes last. */
+    uint64_t seen = min(queue + compute, after(rest, wait->rtt_ns));
+    uint64_t seen_compute = min(compute, seen);
+    *ret_parts = (struct rrto_counters_waits){.upload_ns = upload,
+                                              .link_ns = rest - seen,
+                                              .queue_ns = seen - seen_compute,
+                                              .compute_ns = seen_compute,
+                                              .download_ns = download};
+}
