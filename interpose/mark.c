@@ -7,7 +7,7 @@
 
 #pragma GCC poison malloc calloc realloc free printf fprintf abort exit
 
-void rrto_mark(void);
+__attribute__((visibility("default"))) void rrto_mark(void);
 
 typedef void function(void);
 

@@ -289,6 +289,15 @@ static bool made_ahead(struct rrto_session *session, const uint8_t *op, size_t n
     return true;
 }
 
+/* A wait for an answer that carries no device work: the way there and back, when the server's time is taken off. */
+static void note_rtt(struct rrto_counters *counters, uint64_t waited_ns, const struct rrto_reply_times *times)
+{
+    uint64_t server_ns = ((uint64_t)times->queue_us + times->compute_us) * 1000;
+    uint64_t rtt_ns = server_ns < waited_ns ? waited_ns - server_ns : waited_ns;
+    if (counters->link_rtt_ns == 0 || rtt_ns < counters->link_rtt_ns)
+        counters->link_rtt_ns = rtt_ns;
+}
+
 /* Waits for the reply. Without the issue lock. */
 static int32_t await(struct rrto_session *session, struct rrto_session_caller *caller, const struct decision *decision,
                      struct rrto_waiter *waiter, struct ahead *ahead, const uint8_t *op, size_t n, uint64_t start,
@@ -315,9 +324,8 @@ static int32_t await(struct rrto_session *session, struct rrto_session_caller *c
     rrto_session_waited_locked(session, waiter, start, now);
     adapt_tau(session, held_ns);
     if (lost == RRTO_OK) {
-        if (!(decision->info->flags & RRTO_OP_DEVICE) &&
-            (!counters->link_rtt_ns || now - start < counters->link_rtt_ns))
-            counters->link_rtt_ns = now - start;
+        if (!(decision->info->flags & RRTO_OP_DEVICE))
+            note_rtt(counters, now - start, &waiter->times);
         if (decision->result && waiter->status == 0)
             rrto_session_result_locked(session, now);
         if (decision->memo && waiter->status >= 0)

@@ -27,9 +27,13 @@ void rrto_phases_divide(const struct rrto_phases_wait *wait, struct rrto_counter
     uint64_t download = wait->data_ns ? min(after(wait->end_ns, wait->data_ns), rest) : 0;
     rest -= download;
 
-    /* The server may have been at it while the application was still dispatching; that part is nobody's wait. An answer
-     * takes its way, however busy the server was. Of what is seen, the end of the work comes last. */
-    uint64_t seen = min(queue + compute, after(rest, wait->rtt_ns));
+    /* The server may have been at it while the application was still dispatching; that part is nobody's wait. It shows
+     * where next to nothing would be left for the link: an answer takes its way, however busy the server was. (Next to
+     * nothing is half of what was seen: the shortest way known so far is one of few, and may not be the shortest.) */
+    uint64_t seen = min(queue + compute, rest);
+    if (rest - seen < wait->rtt_ns / 2)
+        seen = min(seen, after(rest, wait->rtt_ns));
+    /* Of what is seen, the end of the work comes last. */
     uint64_t seen_compute = min(compute, seen);
     *ret_parts = (struct rrto_counters_waits){.upload_ns = upload,
                                               .link_ns = rest - seen,

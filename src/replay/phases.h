@@ -13,7 +13,7 @@ struct rrto_phases_wait {
     uint64_t first_ns;         /* the first byte since the wait before was handed to the connection */
     uint64_t last_ns;          /* the last byte was */
     uint64_t data_ns;          /* the first bytes of a payload came */
-    uint64_t rtt_ns;           /* the shortest wait so far for an answer without work for the device */
+    uint64_t rtt_ns;           /* the shortest way there and back known so far */
     struct rrto_reply_times times;
 };
 

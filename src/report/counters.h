@@ -68,7 +68,7 @@ struct rrto_counters {
     int32_t session_status; /* 0, or an rrto_status: why there is no session (any more) */
     char mode[16], server[256], device[256], compute[32], program[64];
     char error[256];      /* the sticky error's text, or "" */
-    uint64_t link_rtt_ns; /* smallest wait for an answer that carries no device work, 0 = not measured */
+    uint64_t link_rtt_ns; /* smallest wait for an answer without device work, less the server's; 0: none */
 
     /* phases, CLOCK_MONOTONIC: the library's first call, session open, first inference ended, the last update */
     uint64_t started_ns, connected_ns, first_inference_ns, updated_ns;
