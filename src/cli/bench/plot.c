@@ -200,9 +200,10 @@ static bool plot_timeline(const struct rrto_bench *bench, const struct rrto_benc
         if (median) {
             fprintf(plot.file, "set tmargin at screen %.4f\nset bmargin at screen %.4f\n", high - height * 0.28,
                     low + height * 0.38);
-            fprintf(plot.file, "set label 2 \"%s: %.2f ms, round trips: %lu\" at screen 0.05,%.4f left noenhanced\n",
-                    bench->options.modes[i].name, median->total, (unsigned long)median->round_trips,
-                    high - height * 0.14);
+            fprintf(plot.file, "set label 2 \"%s: %.2f ms", bench->options.modes[i].name, median->total);
+            if (summaries[i].counted)
+                fprintf(plot.file, ", round trips: %lu", (unsigned long)median->round_trips);
+            fprintf(plot.file, "\" at screen 0.05,%.4f left noenhanced\n", high - height * 0.14);
             put_bar(plot.file, median);
             fprintf(plot.file, "set xrange [0:%.6f]\nplot -1 notitle\n", median->total > 0 ? median->total : 1);
             fputs("unset label 1\n", plot.file); /* what is drawn once */

@@ -7,10 +7,12 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 import unittest
 
 BUILD = os.environ["BUILD_DIR"]
+SPLIT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../bench/split/split.py")
 RRTO, CAMERA = BUILD + "/bin/rrto", BUILD + "/tests/e2e/camera"
 PHASES = ["dispatch", "upload", "link", "queue", "compute", "download"]
 MODES = ["percall", "percall-device", "async", "replay"]
@@ -216,6 +218,25 @@ class More(Folder):
         self.assertGreater(percall["latency_ms"]["p50"]["value"], 60)
         self.assertLess(modes["replay"]["late"], modes["replay"]["n"] + 1)
         self.assertIn("Open loop", result.stdout)
+
+    def test_split(self):
+        path = self.folder + "/split.json"
+        result = rrto("bench", "--modes", "replay,split", "--link", "delay=2,rate=400", "--compute", "4", "--frames", "20", "--rounds", "2",
+                      "--warmup", "2", "--split", f"{sys.executable} {SPLIT} bytes:16384:16384", "--json", path, "--", CAMERA, "--frames",
+                      "{frames}", "--check", "no")
+        self.assertEqual(result.returncode, 0, result)
+        with open(path) as file:
+            replay, split = json.load(file)["modes"]
+        self.assertEqual((split["mode"], split["clock"], split["n"], split["compute"]), ("split", "application", 20, "4 ms"))
+        self.assertAlmostEqual(sum(split["mean_phases_ms"].values()), split["mean_total_ms"], places=5)
+        for mode in (replay, split):  # 4 ms of link, 4 of stated compute, 0.3 of bytes each way
+            self.assertGreater(mode["latency_ms"]["p50"]["low"], 8)
+            self.assertGreater(mode["mean_phases_ms"]["compute"], 3)
+        self.assertIsNone(split["per_inference"]["round_trips"])
+        self.assertEqual(result.stdout.count("NOT the real"), 1)
+        failed = rrto("bench", "--modes", "split", "--split", f"{sys.executable} {SPLIT} nonsense", "--", CAMERA)
+        self.assertEqual(failed.returncode, 1)
+        self.assertIn("there is no workload 'nonsense'", failed.stderr)
 
     def test_for_seconds(self):
         result = rrto("bench", "--modes", "async", "--seconds", "2", "--rounds", "1", "--", CAMERA, "--frames", "{frames}")
