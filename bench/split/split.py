@@ -2,7 +2,7 @@
 """The hand-written offload that rrto is compared with: the server owns the model, one TCP connection, input tensor out, output tensor back.
 
     split.py WORKLOAD serve --listen HOST:PORT [--compute real|skip|MS]
-    split.py WORKLOAD run --connect HOST:PORT --frames N [--times FILE]
+    split.py WORKLOAD run --connect HOST:PORT --frames N [--times FILE] [--period MS]
 
 rrto bench --split 'python bench/split/split.py WORKLOAD' runs both sides. README.md has the protocol and the contract.
 """
@@ -175,19 +175,44 @@ def one_frame(connection, workload, frame):
     return output, total / 1e6, {name: value / 1e6 for name, value in phases.items()}
 
 
+class Loop:
+    """An open loop as rrto has it (src/replay/pace.h): a frame is wanted each period; the first one is not paced, the second sets the clock; who is
+    late by a whole period takes the newest one that is due."""
+
+    def __init__(self, period_ms):
+        self.period, self.planned = int(period_ms * 1e6), None
+
+    def wait(self):
+        """Returns when the next frame was wanted, and how many were dropped before it."""
+        now = time.perf_counter_ns()
+        due = now if self.planned is None else self.planned + self.period
+        dropped = max(0, now - due) // self.period
+        self.planned = due + dropped * self.period
+        while (left := self.planned - time.perf_counter_ns()) > 0:
+            time.sleep(left / 1e9)
+        return self.planned, dropped
+
+
 def run(workload, options):
     connection = socket.create_connection(parse_address(options.connect), timeout=600)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     load_ms = (time.perf_counter() - START) * 1e3
-    times, phases = [], []
+    times, phases, latencies, drops, loop = [], [], [], [], Loop(options.period) if options.period else None
     for index in range(options.frames):
-        _, total, parts = one_frame(connection, workload, workload.input(index))
+        frame = workload.input(index)
+        planned, dropped = loop.wait() if loop and index else (time.perf_counter_ns(), 0)
+        _, total, parts = one_frame(connection, workload, frame)
+        latencies.append((time.perf_counter_ns() - planned) / 1e6)
+        drops.append(dropped)
         times.append(total)
         phases.append(parts)
     if options.times:
+        told = {"import_load_ms": load_ms, "first_ms": times[0], "steady_ms": times[1:],
+                "phases_ms": {name: [one[name] for one in phases[1:]] for name in phases[0]}}
+        if loop:
+            told |= {"latency_ms": latencies[1:], "dropped": drops[1:]}
         with open(options.times, "w") as file:
-            json.dump({"import_load_ms": load_ms, "first_ms": times[0], "steady_ms": times[1:],
-                       "phases_ms": {name: [one[name] for one in phases[1:]] for name in phases[0]}}, file)
+            json.dump(told, file)
 
 
 def main():
@@ -200,6 +225,7 @@ def main():
     side = sides.add_parser("run", help="send frames, take outputs")
     side.add_argument("--connect", required=True)
     side.add_argument("--frames", type=int, default=10)
+    side.add_argument("--period", type=float, help="open loop: a frame every so many ms")
     side.add_argument("--times", help="write the times in ms to this JSON file")
     options = parser.parse_args()
     workload = make_workload(options.workload)

@@ -16,6 +16,8 @@
     X(key_file, "RRTO_KEY_FILE", STRING, "", "file with id:hexkey, mode 0600 (not used yet)")                          \
     X(report, "RRTO_REPORT", STRING, "", "write the JSON report here at exit (without rrto run)")                      \
     X(run_dir, "RRTO_RUN_DIR", STRING, "", "private folder of rrto run: counters live there (set by rrto run)")        \
+    X(inferences, "RRTO_INFERENCES", UINT, "0",                                                                        \
+      "how many inferences to keep records of in the run folder (set by rrto run --inferences)")                       \
     X(log, "RRTO_LOG", STRING, "warn", "error, warn, info or debug; ,file=PATH appends to a file")                     \
     X(trace, "RRTO_TRACE", STRING, "", "write the op stream to this file")                                             \
     X(disable, "RRTO_DISABLE", LIST, "",                                                                               \

@@ -9,6 +9,7 @@
 #include "cli/run_folder.h"
 #include "cli/target.h"
 #include "replay/mode.h"
+#include "report/inferences.h"
 #include "report/report.h"
 #include "wire/connect.h"
 
@@ -156,6 +157,12 @@ static bool prepare_environment(const struct run *run, char *why, size_t n_why)
         return false;
     }
     unsetenv("RRTO_REPORT"); /* written here, for all processes together */
+    char capacity[24];
+    snprintf(capacity, sizeof capacity, "%d", RRTO_INFERENCES_CAPACITY);
+    if (!run->inferences)
+        unsetenv("RRTO_INFERENCES");
+    else if (rrto_config_get()->inferences == 0 && setenv("RRTO_INFERENCES", capacity, 1) != 0)
+        return false;
     return setenv("LD_PRELOAD", preload, 1) == 0 && setenv("LD_LIBRARY_PATH", library_path, 1) == 0 &&
            setenv("RRTO_RUN_DIR", run->folder, 1) == 0 && setenv("RRTO_MODE", run->mode, 1) == 0 &&
            setenv("RRTO_SERVER", *run->server ? run->server : run->private_server.address, 1) == 0;

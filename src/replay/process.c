@@ -89,8 +89,9 @@ static void take_lane(struct rrto_thread *thread, struct rrto_session *session)
 
 /* --- start, fork, exit --- */
 
-/* A new file of n zero bytes in the run folder, mapped: client-<pid>.<what>, or with a number behind the pid where a
- * program came before this one in the same process (exec). */
+/* A new file of n zero bytes in the run folder, mapped, with its blocks (a write into a hole of a full file system
+ * would be the application's SIGBUS): client-<pid>.<what>, or with a number behind the pid where a program came before
+ * this one in the same process (exec). */
 static void *map_file(const char *folder, const char *what, size_t n)
 {
     void *at = MAP_FAILED;
@@ -104,8 +105,8 @@ static void *map_file(const char *folder, const char *what, size_t n)
         if (fd < 0 && errno == EEXIST)
             continue;
         if (fd >= 0) {
-            if (ftruncate(fd, (off_t)n) == 0)
-                at = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+            if (posix_fallocate(fd, 0, (off_t)n) == 0)
+                at = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
             close(fd);
         }
         if (at == MAP_FAILED)
@@ -116,14 +117,17 @@ static void *map_file(const char *folder, const char *what, size_t n)
 }
 
 /* In the run folder, so that they survive the process; else, or when that fails, in plain memory. The records of
- * inferences are kept for rrto run only. */
+ * inferences are kept for those only who ask. */
 static bool start_counters(void)
 {
-    const char *folder = rrto_config_get()->run_dir;
+    const struct rrto_config *config = rrto_config_get();
+    const char *folder = config->run_dir;
     const size_t n = sizeof(struct rrto_counters);
+    const uint64_t capacity =
+        config->inferences < RRTO_INFERENCES_MAX_CAPACITY ? config->inferences : RRTO_INFERENCES_MAX_CAPACITY;
     struct rrto_counters *counters = map_file(folder, "counters", n);
     struct rrto_inferences *inferences =
-        counters ? map_file(folder, "inferences", rrto_inferences_bytes(RRTO_INFERENCES_CAPACITY)) : NULL;
+        counters && capacity ? map_file(folder, "inferences", rrto_inferences_bytes(capacity)) : NULL;
     if (!counters) {
         void *at = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         counters = at == MAP_FAILED ? NULL : at;
@@ -131,7 +135,7 @@ static bool start_counters(void)
     if (!counters)
         return false;
     if (inferences)
-        rrto_inferences_init(inferences, RRTO_INFERENCES_CAPACITY);
+        rrto_inferences_init(inferences, capacity);
     rrto_process.inferences = inferences;
     rrto_counters_init(counters);
     counters->pid = (uint32_t)getpid();

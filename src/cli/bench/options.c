@@ -107,7 +107,9 @@ static int add_modes(struct rrto_bench_options *options, const char *list)
 
 static void add_all_modes(struct rrto_bench_options *options)
 {
-    if (rrto_bench_has(options, "{times}") && rrto_bench_has(options, "{device}"))
+    if (options->rate > 0)
+        rrto_cli_say(0, "bench: in an open loop, mode cpu is left out");
+    else if (rrto_bench_has(options, "{times}") && rrto_bench_has(options, "{device}"))
         (void)add_mode(options, cpu);
     else
         rrto_cli_say(0, "bench: without {device} and {times} in the command, mode cpu is left out");
@@ -204,9 +206,9 @@ static int check(const struct rrto_bench_options *options)
             RRTO_CLI_WRONG_USE,
             "bench: nothing is seen of a program that does not use the device: mode cpu needs {times} in "
             "the command, and --frames (docs/bench.md)");
-    if ((has_cpu || has_split) && options->rate > 0)
+    if (has_cpu && options->rate > 0)
         return rrto_cli_say(RRTO_CLI_WRONG_USE,
-                            "bench: an open loop is for the modes of rrto: leave out cpu and split");
+                            "bench: nothing holds back a program that does not use the device: leave out mode cpu");
     if (options->seconds <= 0 && !rrto_bench_has(options, "{frames}"))
         rrto_cli_say(0, "bench: without {frames} in the command each run lasts as long as it lasts");
     return -1;

@@ -164,6 +164,11 @@ static void make_split_client(struct arguments *arguments, const struct rrto_ben
     add(arguments, script);
     add_all(arguments, (const char *const[]){"split", "run", "--connect", address, "--times", times, "--frames", NULL});
     add_number(arguments, rrto_bench_frames_of_run(&bench->options, mode));
+    if (bench->options.rate > 0) {
+        char period[32];
+        snprintf(period, sizeof period, "%.6f", 1e3 / bench->options.rate);
+        add_all(arguments, (const char *const[]){"--period", period, NULL});
+    }
 }
 
 struct turn {

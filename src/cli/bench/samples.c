@@ -150,9 +150,12 @@ static double *read_array(const json_t *array, size_t skip, size_t *ret_n)
 
 /* The program's times as samples: the only ones there are, in modes that no client sees. phases_ms is what a
  * hand-written offload may tell (docs/bench.md). */
-static bool make_inferences(const json_t *object, struct rrto_bench_run *run, size_t skip)
+static bool make_inferences(const json_t *object, const struct rrto_bench_options *options, struct rrto_bench_run *run,
+                            size_t skip)
 {
-    const json_t *told = json_object_get(object, "phases_ms");
+    const json_t *told = json_object_get(object, "phases_ms"), *latencies = json_object_get(object, "latency_ms");
+    const json_t *dropped = json_object_get(object, "dropped");
+    const double period = options->rate > 0 ? 1e3 / options->rate : 0;
     run->n = run->n_application;
     run->inferences = calloc(run->n ? run->n : 1, sizeof *run->inferences);
     if (!run->inferences)
@@ -161,6 +164,11 @@ static bool make_inferences(const json_t *object, struct rrto_bench_run *run, si
     for (size_t i = 0; i < run->n; i++) {
         struct rrto_bench_inference *inference = &run->inferences[i];
         double rest = inference->total = inference->latency = run->application[i];
+        if (period > 0) { /* it paced itself */
+            inference->latency = json_number_value(json_array_get(latencies, skip + i));
+            inference->late = inference->latency > period;
+            inference->dropped = (uint64_t)json_number_value(json_array_get(dropped, skip + i));
+        }
         for (int k = 0; run->has_phases && k < RRTO_BENCH_N_PHASES; k++) {
             const json_t *value = json_array_get(json_object_get(told, rrto_bench_phase_names[k]), skip + i);
             inference->phases[k] = json_number_value(value);
@@ -178,6 +186,8 @@ bool rrto_bench_read_times(const char *path, const struct rrto_bench_options *op
     json_t *object = json_load_file(path, 0, &error);
     const json_t *steady = json_object_get(object, "steady_ms");
     bool fine = json_is_array(steady);
+    if (only && options->rate > 0)
+        fine = fine && json_array_size(json_object_get(object, "latency_ms")) == json_array_size(steady);
     if (fine) {
         run->app_import_load_s = number(object, "import_load_ms") * 1e-3;
         run->app_first = number(object, "first_ms");
@@ -185,7 +195,7 @@ bool rrto_bench_read_times(const char *path, const struct rrto_bench_options *op
         if (only) {
             run->n_found = json_array_size(steady) + 1;
             run->first = run->app_first;
-            fine = make_inferences(object, run, options->warmup);
+            fine = make_inferences(object, options, run, options->warmup);
         }
     }
     json_decref(object);
