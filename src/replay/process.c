@@ -110,7 +110,7 @@ static void *map_file(const char *folder, const char *what, size_t n)
             close(fd);
         }
         if (at == MAP_FAILED)
-            rrto_warn("cannot write %s: this process will be missing in the report", path);
+            rrto_warn("cannot write %s: the %s of this process will be missing", path, what);
         break;
     }
     return at == MAP_FAILED ? NULL : at;

@@ -86,6 +86,17 @@ class Inferences(Folder):
         self.assertEqual(len(processes), 1, result)
         self.assertGreater(len(found), 0)
 
+    def test_a_full_run_folder_does_not_end_the_program(self):
+        script = 'mount -t tmpfs -o size=1m tmpfs "$1" && shift && XDG_RUNTIME_DIR="$FULL" exec "$@"'
+        command = ["unshare", "-rm", "sh", "-c", script, "sh", self.folder, RRTO, "run", "--mode", "async", "--inferences", "/dev/null",
+                   CAMERA, "--frames", "6000", "--check", "no"]
+        if subprocess.run(["unshare", "-rm", "mount", "-t", "tmpfs", "tmpfs", self.folder], stderr=subprocess.DEVNULL).returncode:
+            self.skipTest("no mount namespace can be made here")
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("RRTO_")}
+        result = subprocess.run(command, capture_output=True, text=True, timeout=120, env=dict(environment, FULL=self.folder))
+        self.assertEqual(result.returncode, 0, result)
+        self.assertIn("the inferences of this process will be missing", result.stderr)
+
     def test_an_open_loop_keeps_its_time(self):
         _, found = self.run_camera("replay", RRTO_PERIOD_US="20000")
         planned = [one["planned_ns"] for one in found]
