@@ -2,6 +2,9 @@
 /* A wait from its two ends inwards: what still had to leave, what came back, and of the rest the server's part. */
 #include "replay/phases.h"
 
+/* How much later a thread may have woken up than its bytes came, at ordinary times. */
+enum { SLACK_NS = 200000 };
+
 static uint64_t min(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
@@ -12,7 +15,16 @@ static uint64_t after(uint64_t a, uint64_t b)
     return a > b ? a - b : 0;
 }
 
-void rrto_phases_divide(const struct rrto_phases_wait *wait, struct rrto_counters_waits *ret_parts)
+/* Whether the server began with what is waited for after the last bytes of it had come, as far as the client can tell:
+ * its last wait for bytes ended that long after the first ones had come, and the way there is the same for both. Else
+ * it was at work before. */
+static bool is_apart(const struct rrto_phases_wait *wait)
+{
+    const uint64_t arriving = (uint64_t)wait->times.arriving_us * 1000;
+    return wait->first_ns && wait->first_ns + arriving + SLACK_NS >= wait->last_began_ns;
+}
+
+bool rrto_phases_divide(const struct rrto_phases_wait *wait, struct rrto_counters_waits *ret_parts)
 {
     uint64_t rest = after(wait->end_ns, wait->start_ns);
     const uint64_t queue = (uint64_t)wait->times.queue_us * 1000, compute = (uint64_t)wait->times.compute_us * 1000;
@@ -27,12 +39,10 @@ void rrto_phases_divide(const struct rrto_phases_wait *wait, struct rrto_counter
     uint64_t download = wait->data_ns ? min(after(wait->end_ns, wait->data_ns), rest) : 0;
     rest -= download;
 
-    /* The server may have been at it while the application was still dispatching; that part is nobody's wait. It shows
-     * where next to nothing would be left for the link: an answer takes its way, however busy the server was. (Next to
-     * nothing is half of what was seen: the shortest way known so far is one of few, and may not be the shortest.) */
-    uint64_t seen = min(queue + compute, rest);
-    if (rest - seen < wait->rtt_ns / 2)
-        seen = min(seen, after(rest, wait->rtt_ns));
+    /* Where the server was at work while the application was still dispatching, that part is nobody's wait: an answer
+     * takes its way, however busy the server was. */
+    const bool apart = is_apart(wait);
+    uint64_t seen = min(queue + compute, apart ? rest : after(rest, wait->rtt_ns));
     /* Of what is seen, the end of the work comes last. */
     uint64_t seen_compute = min(compute, seen);
     *ret_parts = (struct rrto_counters_waits){.upload_ns = upload,
@@ -40,4 +50,5 @@ void rrto_phases_divide(const struct rrto_phases_wait *wait, struct rrto_counter
                                               .queue_ns = seen - seen_compute,
                                               .compute_ns = seen_compute,
                                               .download_ns = download};
+    return apart && queue + compute > 0 && seen == queue + compute;
 }

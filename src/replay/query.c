@@ -66,12 +66,18 @@ void rrto_session_waited_locked(struct rrto_session *session, const struct rrto_
                                         start_ns > session->waited_until_ns ? start_ns : session->waited_until_ns,
                                     .end_ns = end_ns,
                                     .data_ns = waiter->data_ns,
-                                    .rtt_ns = session->counters->link_rtt_ns,
+                                    .rtt_ns = session->rtt_ns ? session->rtt_ns : session->counters->link_rtt_ns,
                                     .times = waiter->times};
-    rrto_sender_waited(&session->sender, &wait.first_ns, &wait.last_ns);
+    struct rrto_sender_times times;
+    rrto_sender_waited(&session->sender, &times);
+    wait.first_ns = times.first_ns;
+    wait.last_began_ns = times.last_began_ns;
+    wait.last_ns = times.last_ns;
     if (wait.start_ns >= end_ns)
         return;
-    rrto_phases_divide(&wait, &parts);
+    bool way = rrto_phases_divide(&wait, &parts);
+    if (way && wait.start_ns == start_ns && (session->rtt_ns == 0 || parts.link_ns < session->rtt_ns))
+        session->rtt_ns = parts.link_ns;
     sums->upload_ns += parts.upload_ns;
     sums->link_ns += parts.link_ns;
     sums->queue_ns += parts.queue_ns;

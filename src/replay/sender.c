@@ -39,6 +39,8 @@ static uint64_t time_of(const struct rrto_sender *sender)
 static int drain_locked(struct rrto_sender *sender)
 {
     bool some = sender->out < sender->in;
+    if (some)
+        sender->last_began_ns = time_of(sender);
     while (sender->status == RRTO_OK && sender->out < sender->in) {
         uint64_t at = sender->out & (sender->capacity - 1), n = sender->in - sender->out;
         uint64_t first = n < sender->capacity - at ? n : sender->capacity - at;
@@ -82,8 +84,9 @@ int rrto_sender_put(struct rrto_sender *sender, struct iovec *iov, int n_iov, bo
     if (status == RRTO_OK && total > sender->capacity - (sender->in - sender->out))
         status = RRTO_TIMEOUT;
     size_t written = 0;
+    sender->last_began_ns = time_of(sender);
     if (sender->first_ns == 0)
-        sender->first_ns = time_of(sender);
+        sender->first_ns = sender->last_began_ns;
     if (status == RRTO_OK && sender->in == sender->out) {
         status = rrto_conn_try_writev(sender->conn, iov, n_iov, &written);
         if (status != RRTO_OK)
@@ -104,11 +107,10 @@ int rrto_sender_put(struct rrto_sender *sender, struct iovec *iov, int n_iov, bo
     return status;
 }
 
-void rrto_sender_waited(struct rrto_sender *sender, uint64_t *ret_first_ns, uint64_t *ret_last_ns)
+void rrto_sender_waited(struct rrto_sender *sender, struct rrto_sender_times *ret_times)
 {
     pthread_mutex_lock(&sender->lock);
-    *ret_first_ns = sender->first_ns;
-    *ret_last_ns = sender->last_ns;
+    *ret_times = (struct rrto_sender_times){sender->first_ns, sender->last_began_ns, sender->last_ns};
     sender->first_ns = 0;
     pthread_mutex_unlock(&sender->lock);
 }

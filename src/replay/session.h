@@ -71,6 +71,7 @@ struct rrto_session {
     /* pending_since_ns: the first op that has not been flushed; 0: none. tau_ns: how long it may wait. Atomics: the
      * flusher looks at them. */
     uint64_t pending_since_ns, tau_ns;
+    uint64_t rtt_ns;          /* the shortest way there and back that was seen, or 0 */
     uint64_t waited_until_ns; /* up to here, the time that threads were blocked is in the counters' waits */
     uint64_t obstacle; /* position + 1 of another stream's op that kept the last synchronise from being answered here */
     uint64_t last_h2d_thread, last_h2d_stream; /* lazysync: the last op, if it was an H2D; thread 0: it was not */

@@ -88,6 +88,16 @@ static json_t *rounds(const struct rrto_bench_result *result)
     return array;
 }
 
+static json_t *ratios(const struct rrto_bench *bench, const struct rrto_bench_result *result)
+{
+    json_t *object = json_object();
+    for (size_t i = 0; i < bench->options.n_modes; i++)
+        if (&bench->results[i] != result)
+            json_object_set_new(object, bench->options.modes[i].name,
+                                estimate(rrto_bench_p50_ratio(&bench->options, result, &bench->results[i])));
+    return object;
+}
+
 static json_t *mode(const struct rrto_bench *bench, const struct rrto_bench_result *result,
                     const struct rrto_bench_summary *summary)
 {
@@ -110,6 +120,7 @@ static json_t *mode(const struct rrto_bench *bench, const struct rrto_bench_resu
     json_object_set_new(object, "states_s", states(summary, cpu || summary->has_phases));
     json_object_set_new(object, "late", open ? json_integer((json_int_t)summary->late) : json_null());
     json_object_set_new(object, "dropped", open ? json_integer((json_int_t)summary->dropped) : json_null());
+    json_object_set_new(object, "p50_ratio_to", ratios(bench, result));
     json_object_set_new(object, "energy", json_null());
     json_object_set_new(object, "rounds", rounds(result));
     return object;

@@ -148,6 +148,47 @@ bool rrto_bench_summarize(const struct rrto_bench_options *options, const struct
     return true;
 }
 
+static bool has_application(const struct rrto_bench_result *result)
+{
+    for (size_t i = 0; i < result->n_runs; i++)
+        if (!result->runs[i].application)
+            return false;
+    return result->n_runs > 0;
+}
+
+/* The median at the level that makes two of them one of 95 %. */
+static struct rrto_bench_estimate median_for_ratio(const struct rrto_bench_result *result, bool application)
+{
+    const double level = 1 - (1 - RRTO_BENCH_LEVEL) / 2;
+    struct latencies latencies;
+    struct rrto_bench_estimate estimate = {.known = false};
+    if (application) {
+        const double *samples[RRTO_BENCH_MAX_ROUNDS];
+        size_t n[RRTO_BENCH_MAX_ROUNDS];
+        for (size_t i = 0; i < result->n_runs; i++) {
+            samples[i] = result->runs[i].application;
+            n[i] = result->runs[i].n_application;
+        }
+        return rrto_bench_quantile_of_rounds(samples, n, result->n_runs, 0.5, level);
+    }
+    if (gather(result, &latencies)) {
+        estimate = rrto_bench_quantile_of_rounds((const double *const *)latencies.runs, latencies.n, result->n_runs,
+                                                 0.5, level);
+        free(latencies.all);
+    }
+    return estimate;
+}
+
+struct rrto_bench_estimate rrto_bench_p50_ratio(const struct rrto_bench_options *options,
+                                                const struct rrto_bench_result *of, const struct rrto_bench_result *to)
+{
+    bool application = options->rate <= 0 && has_application(of) && has_application(to);
+    bool same = (of->mode->kind == RRTO_BENCH_RRTO) == (to->mode->kind == RRTO_BENCH_RRTO);
+    if (!application && !same && options->rate <= 0)
+        return (struct rrto_bench_estimate){.known = false};
+    return rrto_bench_ratio(median_for_ratio(to, application), median_for_ratio(of, application));
+}
+
 bool rrto_bench_unreal(const struct rrto_bench *bench)
 {
     return *bench->compute && strcmp(bench->compute, "real") != 0;

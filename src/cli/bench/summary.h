@@ -33,6 +33,12 @@ struct rrto_bench_summary {
 bool rrto_bench_summarize(const struct rrto_bench_options *options, const struct rrto_bench_result *result,
                           struct rrto_bench_summary *ret_summary);
 
+/* The median of `of` as a multiple of that of `to`, with its interval, by a clock that both have: the application's in
+ * a closed loop, the client's where both modes are rrto's, from the planned times in an open loop. Unknown where there
+ * is none, or too few samples. */
+struct rrto_bench_estimate rrto_bench_p50_ratio(const struct rrto_bench_options *options,
+                                                const struct rrto_bench_result *of, const struct rrto_bench_result *to);
+
 /* Whether what was computed was not the real thing: then every output says so. */
 bool rrto_bench_unreal(const struct rrto_bench *bench);
 /* "closed loop" or "open loop, 30 fps". */

@@ -170,6 +170,34 @@ static void print_notes(const struct rrto_bench *bench, const struct rrto_bench_
     }
 }
 
+static void print_ratios(const struct rrto_bench *bench, FILE *file, bool markdown)
+{
+    static struct rrto_grid grid;
+    const struct rrto_bench_options *options = &bench->options;
+    memset(&grid, 0, sizeof grid);
+    rrto_grid_row(&grid);
+    rrto_grid_cell(&grid, "mode");
+    for (size_t i = 0; i < options->n_modes; i++)
+        rrto_grid_cell(&grid, "of %s", options->modes[i].name);
+    for (size_t i = 0; i < options->n_modes; i++) {
+        rrto_grid_row(&grid);
+        rrto_grid_cell(&grid, "%s", options->modes[i].name);
+        for (size_t k = 0; k < options->n_modes; k++) {
+            struct rrto_bench_estimate ratio = rrto_bench_p50_ratio(options, &bench->results[i], &bench->results[k]);
+            if (ratio.known && i != k)
+                rrto_grid_cell(&grid, ratio.value < 1000 ? "%.3g [%.3g, %.3g]" : "%.0f [%.0f, %.0f]", ratio.value,
+                               ratio.low, ratio.high);
+            else
+                rrto_grid_cell(&grid, "%s", "");
+        }
+    }
+    if (options->n_modes > 1) {
+        const char *title = "p50 as a multiple of another mode's, by a clock that both have [95 % interval]";
+        fprintf(file, markdown ? "\n**%s**\n\n" : "\n%s\n", title);
+        rrto_grid_print(&grid, file, markdown);
+    }
+}
+
 static void print_all(const struct rrto_bench *bench, const struct rrto_bench_summary *summaries, FILE *file,
                       bool markdown)
 {
@@ -188,6 +216,7 @@ static void print_all(const struct rrto_bench *bench, const struct rrto_bench_su
         fprintf(file, markdown ? "\n**%s**\n\n" : "\n%s\n", sections[i].title);
         rrto_grid_print(&grid, file, markdown);
     }
+    print_ratios(bench, file, markdown);
     print_notes(bench, summaries, file);
 }
 

@@ -146,6 +146,21 @@ class Bench(Folder):
                 self.assertAlmostEqual(sum(mode["mean_phases_ms"].values()), mode["mean_total_ms"], places=5)
                 self.assertAlmostEqual(sum(mode["states_s"].values()) * 1e3, mode["mean_total_ms"], places=5)
 
+    def test_ratios_are_those_of_the_samples(self):
+        def p50(name, kind):
+            samples = sorted(sample for one in self.modes[name]["rounds"] for sample in one[kind])
+            return samples[(len(samples) + 1) // 2 - 1]
+
+        for name in self.modes:
+            for other in self.modes:
+                if name == other:
+                    self.assertNotIn(other, self.modes[name]["p50_ratio_to"])
+                    continue
+                ratio = self.modes[name]["p50_ratio_to"][other]  # all have the application's clock
+                self.assertAlmostEqual(ratio["value"] * p50(other, "application_ms") / p50(name, "application_ms"), 1, places=5)
+                self.assertTrue(ratio["low"] <= ratio["value"] <= ratio["high"])
+        self.assertLess(self.modes["replay"]["p50_ratio_to"]["percall"]["high"], 0.7)
+
     def test_what_was_not_measured_is_null(self):
         cpu = self.modes["cpu"]
         self.assertEqual(cpu["clock"], "application")
@@ -250,6 +265,7 @@ class More(Folder):
             self.assertGreater(mode["latency_ms"]["p50"]["low"], 8)
             self.assertGreater(mode["mean_phases_ms"]["compute"], 3)
         self.assertIsNone(split["per_inference"]["round_trips"])
+        self.assertIsNone(split["p50_ratio_to"]["replay"])  # the camera was not asked for its times: no clock in common
         self.assertEqual(result.stdout.count("NOT the real"), 1)
         failed = rrto("bench", "--modes", "split", "--split", f"{sys.executable} {SPLIT} nonsense", "--", CAMERA)
         self.assertEqual(failed.returncode, 1)
