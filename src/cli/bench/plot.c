@@ -168,6 +168,44 @@ static void put_bar(FILE *file, const struct rrto_bench_inference *inference)
     }
 }
 
+enum { LEGEND = 20 }; /* numbers of its objects and labels */
+
+/* Which colour is which phase: in the screen's coordinates, above all panels. */
+static void put_legend(FILE *file)
+{
+    for (int phase = 0; phase < RRTO_BENCH_N_PHASES; phase++) {
+        double x = 0.05 + 0.155 * phase;
+        fprintf(file,
+                "set object %d rectangle from screen %.3f,0.865 to screen %.3f,0.89 fc rgb '%s' fs solid 1 noborder\n"
+                "set label %d '%s' at screen %.3f,0.878 left\n",
+                LEGEND + phase, x, x + 0.02, phase_colours[phase], LEGEND + phase, rrto_bench_phase_names[phase],
+                x + 0.027);
+    }
+}
+
+/* The title and the legend are drawn with the first panel. */
+static void drop_legend(FILE *file)
+{
+    fputs("unset label 1\n", file);
+    for (int phase = 0; phase < RRTO_BENCH_N_PHASES; phase++)
+        fprintf(file, "unset object %d\nunset label %d\n", LEGEND + phase, LEGEND + phase);
+}
+
+/* The bar of one mode, between two heights of the screen. */
+static void put_panel(FILE *file, const char *name, const struct rrto_bench_inference *inference, bool counted,
+                      double low, double high)
+{
+    double height = high - low;
+    fprintf(file, "set tmargin at screen %.4f\nset bmargin at screen %.4f\n", high - height * 0.28,
+            low + height * 0.38);
+    fprintf(file, "set label 2 \"%s: %.2f ms", name, inference->total);
+    if (counted)
+        fprintf(file, ", round trips: %lu", (unsigned long)inference->round_trips);
+    fprintf(file, "\" at screen 0.05,%.4f left noenhanced\n", high - height * 0.14);
+    put_bar(file, inference);
+    fprintf(file, "set xrange [0:%.6f]\nplot -1 notitle\n", inference->total > 0 ? inference->total : 1);
+}
+
 /* A panel for each mode, each with an axis of its own: between the slowest and the fastest mode lie two orders of
  * magnitude. */
 static bool plot_timeline(const struct rrto_bench *bench, const struct rrto_bench_summary *summaries)
@@ -184,33 +222,17 @@ static bool plot_timeline(const struct rrto_bench *bench, const struct rrto_benc
     fputs("\" at screen 0.5,0.97 center noenhanced\nunset key\nset yrange [0:1]\nset xlabel 'ms' offset 0,0.6\n"
           "set lmargin at screen 0.05\nset rmargin at screen 0.97\nset tics nomirror out\nunset ytics\nset border 1\n",
           plot.file);
-    for (int phase = 0; phase < RRTO_BENCH_N_PHASES; phase++) { /* the legend, in the screen's coordinates */
-        double x = 0.05 + 0.155 * phase;
-        fprintf(plot.file,
-                "set object %d rectangle from screen %.3f,0.865 to screen %.3f,0.89 fc rgb '%s' fs solid 1 noborder\n"
-                "set label %d '%s' at screen %.3f,0.878 left\n",
-                20 + phase, x, x + 0.02, phase_colours[phase], 20 + phase, rrto_bench_phase_names[phase], x + 0.027);
-    }
+    put_legend(plot.file);
     for (size_t i = 0; i < bench->options.n_modes; i++) {
-        if (!summaries[i].has_phases)
+        const struct rrto_bench_summary *summary = &summaries[i];
+        const struct rrto_bench_inference **all =
+            summary->has_phases && summary->n ? sorted(&bench->results[i], summary->n) : NULL;
+        if (!all)
             continue;
-        const struct rrto_bench_inference **all = sorted(&bench->results[i], summaries[i].n);
-        const struct rrto_bench_inference *median = all ? all[(summaries[i].n - 1) / 2] : NULL;
-        double high = top - height * at, low = high - height;
-        if (median) {
-            fprintf(plot.file, "set tmargin at screen %.4f\nset bmargin at screen %.4f\n", high - height * 0.28,
-                    low + height * 0.38);
-            fprintf(plot.file, "set label 2 \"%s: %.2f ms", bench->options.modes[i].name, median->total);
-            if (summaries[i].counted)
-                fprintf(plot.file, ", round trips: %lu", (unsigned long)median->round_trips);
-            fprintf(plot.file, "\" at screen 0.05,%.4f left noenhanced\n", high - height * 0.14);
-            put_bar(plot.file, median);
-            fprintf(plot.file, "set xrange [0:%.6f]\nplot -1 notitle\n", median->total > 0 ? median->total : 1);
-            fputs("unset label 1\n", plot.file); /* what is drawn once */
-            for (int phase = 0; at == 0 && phase < RRTO_BENCH_N_PHASES; phase++)
-                fprintf(plot.file, "unset object %d\nunset label %d\n", 20 + phase, 20 + phase);
-            at++;
-        }
+        double high = top - height * at++;
+        put_panel(plot.file, bench->options.modes[i].name, all[(summary->n - 1) / 2], summary->counted, high - height,
+                  high);
+        drop_legend(plot.file);
         free(all);
     }
     fputs("unset multiplot\n", plot.file);
@@ -220,6 +242,10 @@ static bool plot_timeline(const struct rrto_bench *bench, const struct rrto_benc
 bool rrto_bench_plot(const struct rrto_bench *bench, const struct rrto_bench_summary *summaries)
 {
     const char *folder = bench->options.plot;
+    if (strchr(folder, '\'')) { /* gnuplot's quotes */
+        rrto_cli_say(0, "bench: the folder for plots must not have a ' in its name");
+        return false;
+    }
     if (mkdir(folder, 0777) != 0 && errno != EEXIST) {
         rrto_cli_say(0, "bench: the folder %s cannot be made: %s", folder, strerror(errno));
         return false;

@@ -198,17 +198,10 @@ static bool run_command(const struct rrto_bench *bench, const struct rrto_bench_
     struct rrto_bench_child child;
     struct turn turn = {bench, mode, round, rrto_bench_seconds()};
     snprintf(period, sizeof period, "%.0f", options->rate > 0 ? 1e6 / options->rate : 0);
-    const char *const environment[] = {"RRTO_PERIOD_US",
-                                       period,
-                                       "RRTO_TRACE",
-                                       NULL,
-                                       "RRTO_REPORT",
-                                       NULL,
-                                       "PYTHONUNBUFFERED",
-                                       "1",
-                                       mode->kind == RRTO_BENCH_CPU ? "CUDA_VISIBLE_DEVICES" : NULL,
-                                       "",
-                                       NULL};
+    const char *const environment[] = {"RRTO_PERIOD_US", period, "RRTO_TRACE", NULL, "RRTO_REPORT", NULL,
+                                       "PYTHONUNBUFFERED", "1",
+                                       /* the last pair is for the CPU only */
+                                       mode->kind == RRTO_BENCH_CPU ? "CUDA_VISIBLE_DEVICES" : NULL, "", NULL};
     if (arguments->full) {
         rrto_cli_say(0, "bench: the command is too long");
         return false;
