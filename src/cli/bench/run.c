@@ -3,8 +3,10 @@
 #include "cli/bench/bench.h"
 #include "cli/bench/child.h"
 #include "cli/cli.h"
+#include "cli/doors.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +15,7 @@
 #include <unistd.h>
 
 enum { MAX_ARGUMENTS = 1024, MAX_TEXT = 1 << 16, MANY_FRAMES = 1000000000, LISTEN_S = 20, SPLIT_LISTEN_S = 300 };
-static char self[] = "/proc/self/exe";
+static char self[PATH_MAX]; /* this program: rrto run, rrto link */
 
 /* Arguments, and the text that some of them are made in. Fixed in size: a command line is not long. */
 struct arguments {
@@ -276,8 +278,10 @@ bool rrto_bench_measure(struct rrto_bench *bench, struct rrto_bench_result *resu
     *run = (struct rrto_bench_run){
         .round = round, .import_s = -1, .load_first_s = -1, .first = -1, .app_import_load_s = -1, .app_first = -1};
     paths(bench, inferences, times, log);
-    bool fine = true;
-    if (mode->kind == RRTO_BENCH_SPLIT) {
+    bool fine = rrto_doors_program("rrto", self, sizeof self);
+    if (!fine)
+        rrto_cli_say(0, "bench: where this program lies is unknown");
+    if (fine && mode->kind == RRTO_BENCH_SPLIT) {
         snprintf(server_log, sizeof server_log, "%s/split.log", bench->folder);
         make_split_server(&arguments, bench);
         fine =

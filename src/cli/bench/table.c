@@ -170,6 +170,13 @@ static void print_notes(const struct rrto_bench *bench, const struct rrto_bench_
     }
 }
 
+/* Three digits, and no powers of ten where they can be avoided. */
+static const char *ratio_text(double ratio, char out[16])
+{
+    snprintf(out, 16, ratio >= 100 ? "%.0f" : "%.3g", ratio);
+    return out;
+}
+
 static void print_ratios(const struct rrto_bench *bench, FILE *file, bool markdown)
 {
     static struct rrto_grid grid;
@@ -184,9 +191,10 @@ static void print_ratios(const struct rrto_bench *bench, FILE *file, bool markdo
         rrto_grid_cell(&grid, "%s", options->modes[i].name);
         for (size_t k = 0; k < options->n_modes; k++) {
             struct rrto_bench_estimate ratio = rrto_bench_p50_ratio(options, &bench->results[i], &bench->results[k]);
+            char value[16], low[16], high[16];
             if (ratio.known && i != k)
-                rrto_grid_cell(&grid, ratio.value < 1000 ? "%.3g [%.3g, %.3g]" : "%.0f [%.0f, %.0f]", ratio.value,
-                               ratio.low, ratio.high);
+                rrto_grid_cell(&grid, "%s [%s, %s]", ratio_text(ratio.value, value), ratio_text(ratio.low, low),
+                               ratio_text(ratio.high, high));
             else
                 rrto_grid_cell(&grid, "%s", "");
         }
