@@ -194,7 +194,7 @@ static void hear(struct rrto_completion *completion, struct rrto_completion_entr
 static void send_entry(struct rrto_completion *completion, struct rrto_completion_entry *entry)
 {
     uint8_t first[RRTO_CHUNK_HEADER_BYTES + RRTO_DATA_HEAD_BYTES],
-        last[RRTO_CHUNK_HEADER_BYTES + RRTO_REPLY_HEAD_BYTES + 256];
+        last[RRTO_CHUNK_HEADER_BYTES + RRTO_REPLY_HEAD_BYTES + RRTO_REPLY_TIMES_BYTES + 256];
     struct iovec parts[3] = {{first, 0}, {NULL, 0}, {last, 0}};
     bool data = entry->n_data && entry->head.status == 0;
     if (data) {
@@ -208,7 +208,10 @@ static void send_entry(struct rrto_completion *completion, struct rrto_completio
     }
     if (entry->replies || entry->is_error) {
         rrto_text_send(completion->text);
-        size_t n_head = entry->is_error ? RRTO_ERROR_HEAD_BYTES : RRTO_REPLY_HEAD_BYTES;
+        bool times = !entry->is_error && entry->head.flags & RRTO_REPLY_TIMES;
+        size_t n_head = entry->is_error ? RRTO_ERROR_HEAD_BYTES
+                        : times         ? RRTO_REPLY_HEAD_BYTES + RRTO_REPLY_TIMES_BYTES
+                                        : RRTO_REPLY_HEAD_BYTES;
         struct rrto_chunk chunk = {.n_bytes = (uint32_t)(n_head + entry->n_fields),
                                    .type = entry->is_error ? RRTO_CHUNK_ERROR : RRTO_CHUNK_REPLY};
         rrto_chunk_encode(last, &chunk);
@@ -218,6 +221,10 @@ static void send_entry(struct rrto_completion *completion, struct rrto_completio
             rrto_error_head_encode(last + RRTO_CHUNK_HEADER_BYTES, &head);
         } else {
             rrto_reply_head_encode(last + RRTO_CHUNK_HEADER_BYTES, &entry->head);
+        }
+        if (times) {
+            entry->times.compute_us = rrto_completion_us(now_ns() - entry->started_ns);
+            rrto_reply_times_encode(last + RRTO_CHUNK_HEADER_BYTES + RRTO_REPLY_HEAD_BYTES, &entry->times);
         }
         parts[2].iov_len = RRTO_CHUNK_HEADER_BYTES + n_head;
         if (entry->n_fields <= sizeof last - parts[2].iov_len) {

@@ -44,8 +44,10 @@ struct rrto_completion_entry {
     const uint8_t *data;
     uint64_t n_data, offset;
     bool replies, is_error;
-    struct rrto_reply_head head; /* status: of the op; replaced when the device has failed */
-    uint8_t *fields;             /* reply fields, or the text of an error; freed with the entry */
+    struct rrto_reply_head head;   /* status: of the op; replaced when the device has failed */
+    struct rrto_reply_times times; /* with the flag in head; compute_us is filled in when it is sent */
+    uint64_t started_ns;           /* when work on it began */
+    uint8_t *fields;               /* reply fields, or the text of an error; freed with the entry */
     uint32_t n_fields;
 };
 
@@ -67,6 +69,13 @@ struct rrto_completion {
     uint32_t n_followers;
     int32_t device_error; /* of the device; 0: none. Read by the executor with an atomic load */
 };
+
+/* Nanoseconds as a REPLY has them: rounded, and cut off at the largest number. */
+static inline uint32_t rrto_completion_us(uint64_t ns)
+{
+    uint64_t us = (ns + 500) / 1000;
+    return us > UINT32_MAX ? UINT32_MAX : (uint32_t)us;
+}
 
 int rrto_completion_init(struct rrto_completion *completion, const struct rrto_driver *driver, void *context,
                          struct rrto_outbox *outbox);

@@ -8,6 +8,14 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+static uint64_t now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
 
 enum { MAX_LOOKED_AT = 4096 };
 
@@ -189,6 +197,8 @@ static int on_op(void *arg, const struct rrto_record_op *op)
     worker->n_ops++;
     if (!info)
         return RRTO_PROTOCOL;
+    if (worker->woke_ns != worker->reader.woke_ns)
+        rrto_worker_begin(worker);
     struct rrto_exec exec = {.worker = worker,
                              .position = op->position,
                              .up = op->payload,
@@ -358,6 +368,7 @@ int rrto_worker_run(struct rrto_worker *worker)
     worker->streams[0] = legacy;
     worker->n_streams = 1;
     worker->last_retired = &worker->retired;
+    worker->replied_ns = now_ns();
     rrto_buf_init(&worker->reply, RRTO_CHUNK_MAX_BYTES - RRTO_REPLY_HEAD_BYTES);
     worker->decoder = rrto_record_decoder_create(worker->log_bytes, worker->slot_kinds, &callbacks, worker);
     if (!worker->decoder) {

@@ -187,6 +187,7 @@ static int open_session(struct rrto_worker *worker, const struct rrto_control_he
     }
     worker->log_bytes = welcome->log_bytes = hello->log_bytes;
     worker->slot_kinds = hello->slot_kinds;
+    worker->reply_times = hello->reply_times;
     load_libraries(worker);
     uint64_t memory = grant(worker, hello->memory_wanted);
     if (memory == 0) {

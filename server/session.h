@@ -81,10 +81,13 @@ struct rrto_worker {
     struct rrto_staging_block *up;   /* the payload that is being received, or that the op under execution carries */
     struct rrto_staging_block *lent; /* what rrto_worker_staging gave last */
     struct rrto_buf reply;
-    uint64_t hash;       /* audit hash of the op under execution */
-    uint64_t starved_ns; /* waited inside open frames since the last reply */
-    bool frame_open;     /* a chunk without END came last */
-    int32_t failure;     /* fail-stop: nothing is executed any more */
+    uint64_t hash;                /* audit hash of the op under execution */
+    uint64_t starved_ns;          /* waited inside open frames since the last reply */
+    bool reply_times;             /* the client wants to know how long things took */
+    uint64_t woke_ns, started_ns; /* when what came last had arrived, and when its first op was begun */
+    uint64_t replied_ns;          /* when the last reply was made up */
+    bool frame_open;              /* a chunk without END came last */
+    int32_t failure;              /* fail-stop: nothing is executed any more */
     uint8_t failure_library;
     uint64_t busy_until_ns;                  /* --compute MS */
     bool launched;                           /* since the last payload to the client (--compute) */
@@ -98,6 +101,8 @@ struct rrto_worker {
 
 /* Replies to the op under execution now (events NULL) or once the events have completed (then given to the entry). */
 int32_t rrto_worker_reply(struct rrto_exec *exec, int32_t status, void **events, uint32_t n_events, const void *stream);
+/* The first op after a wait for bytes is about to be executed. */
+void rrto_worker_begin(struct rrto_worker *worker);
 /* Keeps the op's payload until everything issued on stream so far has completed. Returns a CUDA error. */
 int32_t rrto_worker_keep_up(struct rrto_exec *exec, void *stream);
 /* Does what has become possible: gives back staging, unmaps. Never blocks. */

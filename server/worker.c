@@ -325,6 +325,28 @@ static uint64_t now_ns(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+void rrto_worker_begin(struct rrto_worker *worker)
+{
+    worker->woke_ns = worker->reader.woke_ns;
+    worker->started_ns = now_ns();
+}
+
+/* What the client is told of how long things took. The last wait for bytes says when they had all arrived: what came
+ * after that, the executor found when it was ready for it, and its time is the server's. */
+static void fill_times(struct rrto_worker *worker, struct rrto_completion_entry *entry)
+{
+    uint64_t first = worker->reader.woke_first_ns, last = worker->reader.woke_ns, now = now_ns();
+    if (last < worker->replied_ns) /* it has not waited since: all was there before the last reply left */
+        first = last = worker->replied_ns;
+    uint64_t started = worker->started_ns > last ? worker->started_ns : last;
+    entry->head.flags |= RRTO_REPLY_TIMES;
+    entry->times.arriving_us = rrto_completion_us(last - first);
+    entry->times.queue_us = rrto_completion_us(started - last);
+    entry->started_ns = started;
+    worker->replied_ns = now;
+    worker->reader.woke_first_ns = 0;
+}
+
 static bool fill_reply(struct rrto_exec *exec, struct rrto_completion_entry *entry, int32_t status)
 {
     struct rrto_worker *worker = exec->worker;
@@ -336,6 +358,8 @@ static bool fill_reply(struct rrto_exec *exec, struct rrto_completion_entry *ent
                                            .status = status,
                                            .library = exec->library,
                                            .starved_us = waited_us > UINT32_MAX ? UINT32_MAX : (uint32_t)waited_us};
+    if (worker->reply_times)
+        fill_times(worker, entry);
     if (exec->reply.size) {
         entry->fields = malloc(exec->reply.size);
         if (!entry->fields)
@@ -377,13 +401,17 @@ void *rrto_worker_staging(struct rrto_worker *worker, uint64_t n_bytes)
 }
 
 /* With --compute MS: when the device would have finished what was launched before this payload. */
-static uint64_t compute_deadline(struct rrto_worker *worker)
+static uint64_t compute_deadline(struct rrto_worker *worker, struct rrto_completion_entry *entry)
 {
     if (worker->compute.mode != RRTO_COMPUTE_TIMED || !worker->launched)
         return 0;
-    uint64_t now = now_ns();
+    uint64_t now = now_ns(), busy = worker->busy_until_ns;
     worker->launched = false;
-    worker->busy_until_ns = (worker->busy_until_ns > now ? worker->busy_until_ns : now) + worker->compute.time_ns;
+    if (busy > now && busy > entry->started_ns) { /* the device would be at what came before */
+        entry->times.queue_us += rrto_completion_us(busy - entry->started_ns);
+        entry->started_ns = busy;
+    }
+    worker->busy_until_ns = (busy > now ? busy : now) + worker->compute.time_ns;
     return worker->busy_until_ns;
 }
 
@@ -424,7 +452,7 @@ int32_t rrto_worker_complete_after(struct rrto_exec *exec, void *stream, void *e
     entry->n_data = n_down;
     entry->offset = exec->down_offset;
     if (exec->wait)
-        entry->not_before_ns = compute_deadline(worker);
+        entry->not_before_ns = compute_deadline(worker, entry);
     rrto_completion_add(&worker->completion, entry);
     return 0;
 }

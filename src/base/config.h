@@ -16,6 +16,8 @@
     X(key_file, "RRTO_KEY_FILE", STRING, "", "file with id:hexkey, mode 0600 (not used yet)")                          \
     X(report, "RRTO_REPORT", STRING, "", "write the JSON report here at exit (without rrto run)")                      \
     X(run_dir, "RRTO_RUN_DIR", STRING, "", "private folder of rrto run: counters live there (set by rrto run)")        \
+    X(inferences, "RRTO_INFERENCES", UINT, "0",                                                                        \
+      "how many inferences to keep records of in the run folder (set by rrto run --inferences)")                       \
     X(log, "RRTO_LOG", STRING, "warn", "error, warn, info or debug; ,file=PATH appends to a file")                     \
     X(trace, "RRTO_TRACE", STRING, "", "write the op stream to this file")                                             \
     X(disable, "RRTO_DISABLE", LIST, "",                                                                               \
@@ -26,6 +28,8 @@
     X(log_bytes, "RRTO_LOG_BYTES", UINT, "33554432", "bytes of past ops that both sides keep")                         \
     X(frame_bytes, "RRTO_FRAME_BYTES", UINT, "1048576", "largest chunk of a frame (tests use small ones)")             \
     X(deviate, "RRTO_DEVIATE", UINT, "0", "tests: drop every n-th prediction")                                         \
+    X(period_us, "RRTO_PERIOD_US", UINT, "0",                                                                          \
+      "hold inferences back so that one begins every so many microseconds (an open loop, set by rrto bench)")          \
     X(token_bits, "RRTO_TOKEN_BITS", UINT, "64", "tests: bits of a token that are looked at; few make tokens collide") \
     X(memory, "RRTO_MEMORY", UINT, "0", "device memory to ask for, in bytes; 0 = what the server grants")              \
     X(connect_timeout_ms, "RRTO_CONNECT_TIMEOUT_MS", UINT, "5000", "how long to try to reach the server")

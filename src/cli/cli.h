@@ -17,6 +17,7 @@ enum {
 
 /* Subcommands: argv[0] is the subcommand's name; the result is the exit status. */
 int rrto_cli_run(int argc, char **argv);
+int rrto_cli_bench(int argc, char **argv);
 int rrto_cli_preload(int argc, char **argv);
 int rrto_cli_link(int argc, char **argv);
 int rrto_cli_dump(int argc, char **argv);

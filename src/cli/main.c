@@ -15,6 +15,7 @@ static const struct {
     int (*run)(int argc, char **argv);
 } commands[] = {
     {"run", "run a program whose CUDA calls execute on a server", rrto_cli_run},
+    {"bench", "measure what an inference costs, in each mode over the same link", rrto_cli_bench},
     {"preload", "print the value of LD_PRELOAD, for programs that something else starts", rrto_cli_preload},
     {"link", "pass connections on through an emulated link", rrto_cli_link},
     {"calibrate", "make a device profile from this machine's energy sensor", rrto_cli_calibrate},

@@ -9,6 +9,7 @@
 #include "cli/run_folder.h"
 #include "cli/target.h"
 #include "replay/mode.h"
+#include "report/inferences.h"
 #include "report/report.h"
 #include "wire/connect.h"
 
@@ -27,7 +28,7 @@
 #include <unistd.h>
 
 struct run {
-    const char *server, *mode, *report, *compute, *sched;
+    const char *server, *mode, *report, *inferences, *compute, *sched;
     char **command;
     char folder[128];
     struct rrto_private_server private_server;
@@ -41,6 +42,7 @@ static const char help_text[] =
     "                                started: with the GPU that is there, else with the soft GPU\n"
     "  --mode MODE      replay (default), async, percall, percall-device or plain (RRTO_MODE)\n"
     "  --report FILE    write what the run has cost, as JSON (RRTO_REPORT)\n"
+    "  --inferences FILE  write a line of JSON for each inference: its time, where it went, what it moved\n"
     "  --compute real|skip|MS  what the private rrtod does instead of computing: for measurements\n"
     "  --sched adversarial:SEED  the soft GPU runs work as early or as late as it may: for tests\n"
     "  --help\n\n"
@@ -51,13 +53,10 @@ static const char help_text[] =
 static int parse(int argc, char **argv, struct run *run)
 {
     static const struct option options[] = {
-        {"server", required_argument, NULL, 's'},
-        {"mode", required_argument, NULL, 'm'},
-        {"report", required_argument, NULL, 'r'},
-        {"compute", required_argument, NULL, 'c'},
-        {"sched", required_argument, NULL, 'a'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
+        {"server", required_argument, NULL, 's'},  {"mode", required_argument, NULL, 'm'},
+        {"report", required_argument, NULL, 'r'},  {"inferences", required_argument, NULL, 'i'},
+        {"compute", required_argument, NULL, 'c'}, {"sched", required_argument, NULL, 'a'},
+        {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
     };
     const struct rrto_config *config = rrto_config_get();
     run->server = config->server;
@@ -73,6 +72,9 @@ static int parse(int argc, char **argv, struct run *run)
             break;
         case 'r':
             run->report = optarg;
+            break;
+        case 'i':
+            run->inferences = optarg;
             break;
         case 'c':
             run->compute = optarg;
@@ -93,6 +95,20 @@ static int parse(int argc, char **argv, struct run *run)
     return -1;
 }
 
+/* Before the run, not after it. Returns -1 to go on. */
+static int check_writable(const char *what, const char *path)
+{
+    char copy[PATH_MAX];
+    if (!*path)
+        return -1;
+    snprintf(copy, sizeof copy, "%s", path);
+    const char *folder = dirname(copy);
+    if (access(folder, W_OK) == 0)
+        return -1;
+    return rrto_cli_say(RRTO_CLI_RUN_FAILED, "the %s cannot be written to %s: %s: %s", what, path, folder,
+                        strerror(errno));
+}
+
 /* Options that make no sense, alone or together. Returns -1 to go on. */
 static int check(struct run *run)
 {
@@ -111,15 +127,8 @@ static int check(struct run *run)
         return rrto_cli_say(RRTO_CLI_WRONG_USE,
                             "run: --%s is for the private server; give it to the rrtod at %s instead",
                             run->compute ? "compute" : "sched", run->server);
-    if (*run->report) {
-        char copy[PATH_MAX];
-        snprintf(copy, sizeof copy, "%s", run->report);
-        const char *folder = dirname(copy);
-        if (access(folder, W_OK) != 0)
-            return rrto_cli_say(RRTO_CLI_RUN_FAILED, "the report cannot be written to %s: %s: %s", run->report, folder,
-                                strerror(errno));
-    }
-    return -1;
+    int status = check_writable("report", run->report);
+    return status < 0 && run->inferences ? check_writable("list of inferences", run->inferences) : status;
 }
 
 static int check_target(const char *command)
@@ -148,6 +157,12 @@ static bool prepare_environment(const struct run *run, char *why, size_t n_why)
         return false;
     }
     unsetenv("RRTO_REPORT"); /* written here, for all processes together */
+    char capacity[24];
+    snprintf(capacity, sizeof capacity, "%d", RRTO_INFERENCES_CAPACITY);
+    if (!run->inferences)
+        unsetenv("RRTO_INFERENCES");
+    else if (rrto_config_get()->inferences == 0 && setenv("RRTO_INFERENCES", capacity, 1) != 0)
+        return false;
     return setenv("LD_PRELOAD", preload, 1) == 0 && setenv("LD_LIBRARY_PATH", library_path, 1) == 0 &&
            setenv("RRTO_RUN_DIR", run->folder, 1) == 0 && setenv("RRTO_MODE", run->mode, 1) == 0 &&
            setenv("RRTO_SERVER", *run->server ? run->server : run->private_server.address, 1) == 0;
@@ -233,6 +248,8 @@ static uint64_t now_ns(void)
 
 static void write_report(const struct run *run, int wait_status, uint64_t wall_ns)
 {
+    if (run->inferences && !rrto_run_folder_write_inferences(run->folder, run->inferences))
+        rrto_cli_say(0, "the inferences could not be written to %s: %s", run->inferences, strerror(errno));
     if (!*run->report)
         return;
     struct rrto_report_end end = {

@@ -2,13 +2,17 @@
 /* The private folder of one rrto run. */
 #include "cli/run_folder.h"
 
+#include "report/inferences.h"
+
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -83,6 +87,63 @@ struct rrto_counters **rrto_run_folder_read(const char *folder, size_t *ret_n)
     }
     free(entries);
     return processes;
+}
+
+/* The records that lie beside a counters file, mapped; *ret_n: bytes. NULL when there are none. */
+static const struct rrto_inferences *map_inferences(const char *folder, const char *counters_name, size_t *ret_n)
+{
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s/%.*s.inferences", folder, (int)(strlen(counters_name) - 9), counters_name);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    struct stat about;
+    void *at = MAP_FAILED;
+    if (fd >= 0 && fstat(fd, &about) == 0 && about.st_size > 0) {
+        *ret_n = (size_t)about.st_size;
+        at = mmap(NULL, *ret_n, PROT_READ, MAP_PRIVATE, fd, 0);
+    }
+    if (fd >= 0)
+        close(fd);
+    if (at == MAP_FAILED)
+        return NULL;
+    if (rrto_inferences_valid(at, *ret_n))
+        return at;
+    munmap(at, *ret_n);
+    return NULL;
+}
+
+static void write_one(struct rrto_json *json, const char *folder, const char *counters_name)
+{
+    size_t n;
+    struct rrto_counters *counters = read_one(folder, counters_name);
+    const struct rrto_inferences *inferences = counters ? map_inferences(folder, counters_name, &n) : NULL;
+    if (counters)
+        rrto_inferences_write(json, counters, inferences);
+    if (inferences)
+        munmap((void *)(uintptr_t)inferences, n);
+    free(counters);
+}
+
+bool rrto_run_folder_write_inferences(const char *folder, const char *path)
+{
+    struct dirent **entries;
+    struct rrto_json json;
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (fd < 0)
+        return false;
+    rrto_json_init(&json, fd);
+    json.compact = true;
+    int n_entries = scandir(folder, &entries, is_counters_file, alphasort);
+    for (int i = 0; i < n_entries; i++) {
+        write_one(&json, folder, entries[i]->d_name);
+        free(entries[i]);
+    }
+    if (n_entries >= 0)
+        free(entries);
+    bool written = rrto_json_finish(&json);
+    int error = errno;
+    written = close(fd) == 0 && written;
+    errno = error;
+    return written;
 }
 
 void rrto_run_folder_free(struct rrto_counters **processes, size_t n)

@@ -130,6 +130,8 @@ static bool open_session(struct rrto_process *process, const struct rrto_conn *c
         .token_hidden = config->token_bits < 64 ? UINT64_MAX << config->token_bits : 0,
         .queue_bytes = QUEUE_BYTES,
         .now_ns = now_ns,
+        .inferences = process->inferences,
+        .period_ns = config->period_us * 1000,
         .trace = *config->trace ? rrto_trace_create(config->trace, (uint32_t)getpid()) : NULL,
     };
     return rrto_session_init(&process->session, conn, &options, process->counters) == RRTO_OK;
@@ -162,6 +164,7 @@ bool rrto_process_connect(struct rrto_process *process)
         .plain = process->mode->soft_server,
         .log_bytes = clamp(config->log_bytes, RRTO_LOG_MIN_BYTES, RRTO_LOG_MAX_BYTES) & ~(uint64_t)63,
         .slot_kinds = slot_kinds(),
+        .reply_times = true,
         .memory_wanted = config->memory,
         .n_candidates = claim.n,
     };

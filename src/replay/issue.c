@@ -151,7 +151,13 @@ static void report_sequence(struct rrto_counters *counters, const struct rrto_se
 static void next_inference(struct rrto_session *session)
 {
     struct rrto_counters *counters = session->counters;
-    if (!rrto_counters_next_inference(counters, session->options.now_ns()) || !session->seq)
+    bool ended = rrto_counters_next_inference(counters, session->options.now_ns());
+    rrto_pace_begun(&session->pace, &counters->base.planned_ns, &counters->base.dropped);
+    if (!ended)
+        return;
+    rrto_inferences_add(session->options.inferences,
+                        &counters->last[(counters->inferences - 1) % RRTO_COUNTERS_N_LAST]);
+    if (!session->seq)
         return;
     const struct rrto_seq_sequence *row = rrto_seq_boundary(session->seq);
     report_sequence(counters, row);
@@ -307,6 +313,15 @@ static bool made_ahead(struct rrto_session *session, const uint8_t *op, size_t n
     return true;
 }
 
+/* A wait for an answer that carries no device work: the way there and back, when the server's time is taken off. */
+static void note_rtt(struct rrto_counters *counters, uint64_t waited_ns, const struct rrto_reply_times *times)
+{
+    uint64_t server_ns = ((uint64_t)times->queue_us + times->compute_us) * 1000;
+    uint64_t rtt_ns = server_ns < waited_ns ? waited_ns - server_ns : waited_ns;
+    if (counters->link_rtt_ns == 0 || rtt_ns < counters->link_rtt_ns)
+        counters->link_rtt_ns = rtt_ns;
+}
+
 /* Waits for the reply. Without the issue lock. */
 static int32_t await(struct rrto_session *session, struct rrto_session_caller *caller, const struct decision *decision,
                      struct rrto_waiter *waiter, struct ahead *ahead, const uint8_t *op, size_t n, uint64_t start,
@@ -330,11 +345,11 @@ static int32_t await(struct rrto_session *session, struct rrto_session_caller *c
             rrto_ahead_discard(&session->ahead);
     }
     rrto_counters_touch(counters, now);
+    rrto_session_waited_locked(session, waiter, start, now);
     adapt_tau(session, held_ns);
     if (lost == RRTO_OK) {
-        if (!(decision->info->flags & RRTO_OP_DEVICE) &&
-            (!counters->link_rtt_ns || now - start < counters->link_rtt_ns))
-            counters->link_rtt_ns = now - start;
+        if (!(decision->info->flags & RRTO_OP_DEVICE))
+            note_rtt(counters, now - start, &waiter->times);
         if (decision->result && waiter->status == 0)
             rrto_session_result_locked(session, now);
         if (decision->memo && waiter->status >= 0)
@@ -397,6 +412,8 @@ static __attribute__((noinline)) int32_t issue_any(struct rrto_session *session,
     if (decision.info->flags & RRTO_OP_UP && !rrto_session_make_room(session, n_payload))
         return RRTO_LOST;
 
+    if (session->options.period_ns && rrto_tracker_is_work(decision.info))
+        rrto_session_pace(session);
     lock(session, caller);
     int32_t status = 0;
     if (session->memo && decision.info->flags & RRTO_OP_MEMO &&

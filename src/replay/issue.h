@@ -51,6 +51,8 @@ bool rrto_issue_is_newest(uint64_t position);
 void rrto_issue_hold(bool hold);
 /* Sends what is pending. */
 void rrto_issue_flush(void);
+/* The application says that an inference ends here (include/rrto/rrto.h). Nothing without a session. */
+void rrto_issue_mark(void);
 
 /* The entry and the exit of every API call (generated code calls these): counts the call, keeps errno, samples its
  * time, and in percall mode makes the exchange for calls that did not cross the link themselves. */

@@ -2,7 +2,6 @@
 /* The modes. */
 #include "replay/mode.h"
 
-#include <stddef.h>
 #include <string.h>
 
 /* The first is the default. */
@@ -20,6 +19,12 @@ const struct rrto_mode *rrto_mode_find(const char *name)
         if (strcmp(modes[i].name, name) == 0)
             return &modes[i];
     return NULL;
+}
+
+const struct rrto_mode *rrto_mode_at(size_t i)
+{
+    const size_t n = sizeof modes / sizeof modes[0];
+    return i < n ? &modes[n - 1 - i] : NULL;
 }
 
 const struct rrto_mode *rrto_mode_default(void)

@@ -4,6 +4,7 @@
 #define RRTO_REPLAY_MODE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct rrto_mode {
     const char *name;
@@ -18,6 +19,8 @@ struct rrto_mode {
 
 /* NULL for an unknown name. */
 const struct rrto_mode *rrto_mode_find(const char *name);
+/* One after the other, the slowest first; NULL behind the last one. */
+const struct rrto_mode *rrto_mode_at(size_t i);
 /* The mode of a process without RRTO_MODE. */
 const struct rrto_mode *rrto_mode_default(void);
 

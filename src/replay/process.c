@@ -90,40 +90,54 @@ static void take_lane(struct rrto_thread *thread, struct rrto_session *session)
 
 /* --- start, fork, exit --- */
 
-/* In the run folder, so that they survive the process; else, or when that fails, in plain memory. A program that
- * another one in the same process (exec) followed has its own file. */
-static struct rrto_counters *map_counters(const char *folder)
+/* A new file of n zero bytes in the run folder, mapped, with its blocks (a write into a hole of a full file system
+ * would be the application's SIGBUS): client-<pid>.<what>, or with a number behind the pid where a program came before
+ * this one in the same process (exec). */
+static void *map_file(const char *folder, const char *what, size_t n)
 {
-    const size_t n = sizeof(struct rrto_counters);
     void *at = MAP_FAILED;
     char path[512];
     for (unsigned i = 0; *folder && i < 100; i++) {
-        size_t length = i == 0 ? rrto_format(path, sizeof path, "%s/client-%d.counters", folder, (int)getpid())
-                               : rrto_format(path, sizeof path, "%s/client-%d-%u.counters", folder, (int)getpid(), i);
+        size_t length = i == 0 ? rrto_format(path, sizeof path, "%s/client-%d.%s", folder, (int)getpid(), what)
+                               : rrto_format(path, sizeof path, "%s/client-%d-%u.%s", folder, (int)getpid(), i, what);
         if (length + 1 >= sizeof path)
             break;
         int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
         if (fd < 0 && errno == EEXIST)
             continue;
         if (fd >= 0) {
-            if (ftruncate(fd, (off_t)n) == 0)
+            if (posix_fallocate(fd, 0, (off_t)n) == 0)
                 at = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
             close(fd);
         }
         if (at == MAP_FAILED)
-            rrto_warn("cannot write %s: this process will be missing in the report", path);
+            rrto_warn("cannot write %s: the %s of this process will be missing", path, what);
         break;
     }
-    if (at == MAP_FAILED)
-        at = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     return at == MAP_FAILED ? NULL : at;
 }
 
+/* In the run folder, so that they survive the process; else, or when that fails, in plain memory. The records of
+ * inferences are kept for those only who ask. */
 static bool start_counters(void)
 {
-    struct rrto_counters *counters = map_counters(rrto_config_get()->run_dir);
+    const struct rrto_config *config = rrto_config_get();
+    const char *folder = config->run_dir;
+    const size_t n = sizeof(struct rrto_counters);
+    const uint64_t capacity =
+        config->inferences < RRTO_INFERENCES_MAX_CAPACITY ? config->inferences : RRTO_INFERENCES_MAX_CAPACITY;
+    struct rrto_counters *counters = map_file(folder, "counters", n);
+    struct rrto_inferences *inferences =
+        counters && capacity ? map_file(folder, "inferences", rrto_inferences_bytes(capacity)) : NULL;
+    if (!counters) {
+        void *at = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        counters = at == MAP_FAILED ? NULL : at;
+    }
     if (!counters)
         return false;
+    if (inferences)
+        rrto_inferences_init(inferences, capacity);
+    rrto_process.inferences = inferences;
     rrto_counters_init(counters);
     counters->pid = (uint32_t)getpid();
     counters->started_ns = counters->updated_ns = now_ns();
@@ -353,6 +367,15 @@ void rrto_issue_hold(bool hold)
 {
     if (rrto_session_open())
         rrto_session_hold(&rrto_process.session, &rrto_thread_get()->caller, hold);
+}
+
+void rrto_issue_mark(void)
+{
+    if (!rrto_session_open() || __atomic_load_n(&rrto_process.exiting, __ATOMIC_RELAXED))
+        return;
+    pthread_mutex_lock(&rrto_process.session.lock);
+    rrto_counters_mark(rrto_process.counters);
+    pthread_mutex_unlock(&rrto_process.session.lock);
 }
 
 void rrto_issue_flush(void)

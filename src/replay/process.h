@@ -16,6 +16,7 @@ struct rrto_process {
     struct rrto_session_error error; /* why there is no session */
     struct rrto_device_info device;
     struct rrto_counters *counters;
+    struct rrto_inferences *inferences; /* NULL: nobody wants them */
     const struct rrto_mode *mode;
 };
 extern struct rrto_process rrto_process;

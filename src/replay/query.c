@@ -2,6 +2,7 @@
 /* What front ends ask about ops that were issued before: has it completed, wait for it, drain what goes to this memory.
  */
 #include "base/status.h"
+#include "replay/phases.h"
 #include "replay/session.h"
 
 /* The stream of the op at position, if the log still has it, and what its completion covers. With the issue lock. */
@@ -56,6 +57,35 @@ bool rrto_session_poll(struct rrto_session *session, uint64_t position)
     return rrto_receiver_completed(&session->receiver, position, has_stream, stream);
 }
 
+/* What another thread was blocked for at the same time has been counted. */
+void rrto_session_waited_locked(struct rrto_session *session, const struct rrto_waiter *waiter, uint64_t start_ns,
+                                uint64_t end_ns)
+{
+    struct rrto_counters_waits *sums = &session->counters->waits, parts;
+    struct rrto_phases_wait wait = {.start_ns =
+                                        start_ns > session->waited_until_ns ? start_ns : session->waited_until_ns,
+                                    .end_ns = end_ns,
+                                    .data_ns = waiter->data_ns,
+                                    .rtt_ns = session->rtt_ns ? session->rtt_ns : session->counters->link_rtt_ns,
+                                    .times = waiter->times};
+    struct rrto_sender_times times;
+    rrto_sender_waited(&session->sender, &times);
+    wait.first_ns = times.first_ns;
+    wait.last_began_ns = times.last_began_ns;
+    wait.last_ns = times.last_ns;
+    if (wait.start_ns >= end_ns)
+        return;
+    bool way = rrto_phases_divide(&wait, &parts);
+    if (way && wait.start_ns == start_ns && (session->rtt_ns == 0 || parts.link_ns < session->rtt_ns))
+        session->rtt_ns = parts.link_ns;
+    sums->upload_ns += parts.upload_ns;
+    sums->link_ns += parts.link_ns;
+    sums->queue_ns += parts.queue_ns;
+    sums->compute_ns += parts.compute_ns;
+    sums->download_ns += parts.download_ns;
+    session->waited_until_ns = end_ns;
+}
+
 int32_t rrto_session_wait(struct rrto_session *session, struct rrto_session_caller *caller, uint64_t position)
 {
     struct rrto_waiter waiter = {.position = position, .subscribed = true};
@@ -79,6 +109,7 @@ int32_t rrto_session_wait(struct rrto_session *session, struct rrto_session_call
     __atomic_fetch_add(&session->counters->blocked_ns, now - start, __ATOMIC_RELAXED);
     pthread_mutex_lock(&session->lock);
     rrto_counters_touch(session->counters, now);
+    rrto_session_waited_locked(session, &waiter, start, now);
     if (lost == RRTO_OK && result && waiter.status == 0 && position + 1 >= session->tracker.down) {
         rrto_session_result_locked(session, now);
     }

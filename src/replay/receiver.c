@@ -186,12 +186,24 @@ static int receive_reply(struct rrto_receiver *receiver, const struct rrto_chunk
 {
     uint8_t bytes[RRTO_REPLY_HEAD_BYTES];
     struct rrto_reply_head head;
+    struct rrto_reply_times times = {0};
+    uint64_t data_ns = receiver->data_ns;
+    receiver->data_ns = 0;
     int status = rrto_reader_read(&receiver->reader, bytes, sizeof bytes);
     if (status == RRTO_OK)
         status = rrto_reply_head_decode(bytes, &head);
     if (status != RRTO_OK)
         return status;
     size_t n = chunk->n_bytes - sizeof bytes;
+    if (head.flags & RRTO_REPLY_TIMES) {
+        if (n < RRTO_REPLY_TIMES_BYTES)
+            return RRTO_PROTOCOL;
+        status = rrto_reader_read(&receiver->reader, bytes, RRTO_REPLY_TIMES_BYTES);
+        if (status != RRTO_OK)
+            return status;
+        rrto_reply_times_decode(bytes, &times);
+        n -= RRTO_REPLY_TIMES_BYTES;
+    }
     if (n > RRTO_REPLY_MAX_BYTES)
         return RRTO_TOO_LARGE;
     __atomic_store_n(&receiver->starved_us, head.starved_us, __ATOMIC_RELAXED);
@@ -230,6 +242,8 @@ static int receive_reply(struct rrto_receiver *receiver, const struct rrto_chunk
         }
         *at = waiter->next;
         waiter->status = head.status;
+        waiter->times = times;
+        waiter->data_ns = data_ns;
         waiter->library = head.library;
         if (head.status == 0)
             completed_locked(receiver, waiter);
@@ -261,6 +275,8 @@ static int receive_data(struct rrto_receiver *receiver, const struct rrto_chunk 
     rrto_data_head_decode(bytes, &head);
     uint64_t n = chunk->n_bytes - sizeof bytes, row;
     count_down(receiver, 0, n);
+    if (receiver->data_ns == 0)
+        receiver->data_ns = receiver->reader.woke_ns;
 
     pthread_mutex_lock(&receiver->lock);
     if (rrto_map_get(&receiver->downs, head.position, &row)) {

@@ -33,6 +33,8 @@ struct rrto_waiter {
     enum rrto_covers covers;
     bool subscribed;        /* the reply tells that the op has completed on the device, not only that it was executed */
     struct rrto_buf *reply; /* may be NULL */
+    struct rrto_reply_times times; /* of the server; all 0 where it tells none */
+    uint64_t data_ns;              /* when the first bytes of its payload came; 0: none came */
     int32_t status;
     uint8_t library;
     bool done;
@@ -77,6 +79,7 @@ struct rrto_receiver {
     uint32_t values[RRTO_RECEIVER_LANES]; /* digests of the small results that a lane has had lately; 0: none. Atomic */
     uint32_t starved_us;                  /* from the last reply; relaxed atomic */
     struct rrto_text_queue text;
+    uint64_t data_ns; /* when the first payload since the last reply began to come; the leader's */
     struct rrto_receiver_error error;
     struct rrto_counters *counters;
 };

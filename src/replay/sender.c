@@ -31,8 +31,16 @@ void rrto_sender_fini(struct rrto_sender *sender)
     sender->ring = NULL;
 }
 
+static uint64_t time_of(const struct rrto_sender *sender)
+{
+    return sender->now_ns ? sender->now_ns() : 0;
+}
+
 static int drain_locked(struct rrto_sender *sender)
 {
+    bool some = sender->out < sender->in;
+    if (some)
+        sender->last_began_ns = time_of(sender);
     while (sender->status == RRTO_OK && sender->out < sender->in) {
         uint64_t at = sender->out & (sender->capacity - 1), n = sender->in - sender->out;
         uint64_t first = n < sender->capacity - at ? n : sender->capacity - at;
@@ -48,6 +56,8 @@ static int drain_locked(struct rrto_sender *sender)
     if (sender->out == sender->in) { /* low addresses again: what is resident is what was queued at most */
         if (sender->high > GIVE_BACK_BYTES)
             madvise(sender->ring, sender->capacity, MADV_DONTNEED);
+        if (some)
+            sender->last_ns = time_of(sender);
         sender->high = 0;
         sender->in = sender->out = 0;
     }
@@ -74,10 +84,14 @@ int rrto_sender_put(struct rrto_sender *sender, struct iovec *iov, int n_iov, bo
     if (status == RRTO_OK && total > sender->capacity - (sender->in - sender->out))
         status = RRTO_TIMEOUT;
     size_t written = 0;
+    sender->last_began_ns = time_of(sender);
+    if (sender->first_ns == 0)
+        sender->first_ns = sender->last_began_ns;
     if (status == RRTO_OK && sender->in == sender->out) {
         status = rrto_conn_try_writev(sender->conn, iov, n_iov, &written);
         if (status != RRTO_OK)
             sender->status = status;
+        sender->last_ns = time_of(sender);
     }
     if (status == RRTO_OK && written < total) {
         for (int i = 0; i < n_iov; i++) {
@@ -91,6 +105,14 @@ int rrto_sender_put(struct rrto_sender *sender, struct iovec *iov, int n_iov, bo
     }
     pthread_mutex_unlock(&sender->lock);
     return status;
+}
+
+void rrto_sender_waited(struct rrto_sender *sender, struct rrto_sender_times *ret_times)
+{
+    pthread_mutex_lock(&sender->lock);
+    *ret_times = (struct rrto_sender_times){sender->first_ns, sender->last_began_ns, sender->last_ns};
+    sender->first_ns = 0;
+    pthread_mutex_unlock(&sender->lock);
 }
 
 int rrto_sender_drain(struct rrto_sender *sender)

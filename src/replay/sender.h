@@ -16,6 +16,8 @@ struct rrto_sender {
     uint64_t in, out;  /* bytes ever put into and taken from the ring */
     uint64_t high;     /* largest in - out since the ring was last given back */
     int status;
+    uint64_t (*now_ns)(void); /* NULL: the times stay 0 */
+    uint64_t first_ns, last_began_ns, last_ns;
 };
 
 int rrto_sender_init(struct rrto_sender *sender, struct rrto_conn *conn, uint64_t capacity);
@@ -24,6 +26,13 @@ void rrto_sender_fini(struct rrto_sender *sender);
  * failure of the connection, which is sticky. *ret_queued: bytes wait in the ring, somebody has to drain it. iov is
  * used as scratch. */
 int rrto_sender_put(struct rrto_sender *sender, struct iovec *iov, int n_iov, bool *ret_queued);
+/* When bytes were handed to the connection. */
+struct rrto_sender_times {
+    uint64_t first_ns;               /* the first ones since rrto_sender_waited; 0: none */
+    uint64_t last_began_ns, last_ns; /* the last ones: before, and when it had taken them */
+};
+/* A wait is over: tells the times; the next bytes are the first ones for the next wait. */
+void rrto_sender_waited(struct rrto_sender *sender, struct rrto_sender_times *ret_times);
 /* Writes what the connection takes now. */
 int rrto_sender_drain(struct rrto_sender *sender);
 uint64_t rrto_sender_queued(struct rrto_sender *sender);

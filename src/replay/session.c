@@ -25,7 +25,7 @@ int rrto_session_init(struct rrto_session *session, const struct rrto_conn *conn
     session->not_plain = RRTO_OP_UP | RRTO_OP_DOWN | RRTO_OP_SYNC | RRTO_OP_CHECKED | RRTO_OP_MEMO | RRTO_OP_ELIDABLE;
     if (mode->device_ops_wait)
         session->not_plain |= RRTO_OP_DEVICE;
-    if (mode->every_op_waits)
+    if (mode->every_op_waits || options->period_ns) /* or is held back until its time */
         session->not_plain = UINT32_MAX;
     session->tau_ns = RRTO_SESSION_TAU_MAX_NS;
     for (size_t i = 0; i < sizeof session->polls / sizeof session->polls[0]; i++)
@@ -40,6 +40,7 @@ int rrto_session_init(struct rrto_session *session, const struct rrto_conn *conn
         status = rrto_receiver_init(&session->receiver, &session->conn, counters);
     if (status == RRTO_OK)
         status = rrto_sender_init(&session->sender, &session->conn, options->queue_bytes);
+    session->sender.now_ns = options->now_ns;
     if (status == RRTO_OK && session->predict && !(session->seq = rrto_seq_create(session->encoder.log.max_ops)))
         status = RRTO_NO_MEMORY;
     if (session->seq)

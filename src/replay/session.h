@@ -10,10 +10,12 @@
 #include "replay/memo.h"
 #include "replay/mode.h"
 #include "replay/optable.h"
+#include "replay/pace.h"
 #include "replay/receiver.h"
 #include "replay/record.h"
 #include "replay/sender.h"
 #include "replay/tracker.h"
+#include "report/inferences.h"
 #include "seq/seq.h"
 
 enum {
@@ -37,10 +39,12 @@ struct rrto_session_options {
     unsigned seq_levels; /* seq.h */
     bool insist;
     uint64_t log_bytes, chunk_bytes, deviate;
-    uint64_t token_hidden;    /* bits of tokens that the search does not see: none but in tests */
-    uint64_t queue_bytes;     /* of the way out, a power of two */
-    uint64_t (*now_ns)(void); /* a monotonic clock */
-    struct rrto_trace *trace; /* may be NULL; owned by the caller */
+    uint64_t token_hidden;              /* bits of tokens that the search does not see: none but in tests */
+    uint64_t queue_bytes;               /* of the way out, a power of two */
+    uint64_t (*now_ns)(void);           /* a monotonic clock */
+    struct rrto_trace *trace;           /* may be NULL; owned by the caller */
+    struct rrto_inferences *inferences; /* where inferences are recorded; may be NULL; owned by the caller */
+    uint64_t period_ns;                 /* of an open loop; 0: inferences begin when the application begins them */
 };
 
 struct rrto_session {
@@ -51,6 +55,7 @@ struct rrto_session {
     struct rrto_sender sender;
     struct rrto_receiver receiver;
     struct rrto_counters *counters; /* lent */
+    struct rrto_pace pace;          /* under the issue lock */
 
     pthread_mutex_t lock; /* the issue lock: protects what follows */
     pthread_cond_t released;
@@ -67,6 +72,8 @@ struct rrto_session {
     /* pending_since_ns: the first op that has not been flushed; 0: none. tau_ns: how long it may wait. Atomics: the
      * flusher looks at them. */
     uint64_t pending_since_ns, tau_ns;
+    uint64_t rtt_ns;          /* the shortest way there and back that was seen, or 0 */
+    uint64_t waited_until_ns; /* up to here, the time that threads were blocked is in the counters' waits */
     uint64_t obstacle; /* position + 1 of another stream's op that kept the last synchronise from being answered here */
     uint64_t last_h2d_thread, last_h2d_stream; /* lazysync: the last op, if it was an H2D; thread 0: it was not */
     struct {                                   /* positions that are being polled */
@@ -118,6 +125,11 @@ bool rrto_session_make_room(struct rrto_session *session, uint64_t n);
 bool rrto_session_subscribe(struct rrto_session *session, uint64_t position);
 /* With the issue lock: the application has the result of an inference. */
 void rrto_session_result_locked(struct rrto_session *session, uint64_t now_ns);
+/* With the issue lock: a thread was blocked from start_ns to end_ns, until its reply came. */
+void rrto_session_waited_locked(struct rrto_session *session, const struct rrto_waiter *waiter, uint64_t start_ns,
+                                uint64_t end_ns);
+/* Without the issue lock: if the next op begins an inference, waits until its time has come. */
+void rrto_session_pace(struct rrto_session *session);
 /* Starts and stops the flusher thread, wakes it. */
 int rrto_flusher_start(struct rrto_session *session);
 void rrto_flusher_stop(struct rrto_session *session);

@@ -42,7 +42,13 @@ void rrto_counters_totals(const struct rrto_counters *counters, struct rrto_coun
                                                    NOW(payload_down),
                                                    NOW(frames_up),
                                                    NOW(changed_bytes),
-                                                   NOW(blocked_ns)};
+                                                   NOW(blocked_ns),
+                                                   NOW(deviations),
+                                                   NOW(waits.upload_ns),
+                                                   NOW(waits.link_ns),
+                                                   NOW(waits.queue_ns),
+                                                   NOW(waits.compute_ns),
+                                                   NOW(waits.download_ns)};
 #undef NOW
     ret_totals->op_bytes_up = ret_totals->bytes_up - ret_totals->payload_up;
 }
@@ -67,17 +73,26 @@ static struct rrto_counters_inference difference(const struct rrto_counters_infe
     MINUS(frames_up);
     MINUS(changed_bytes);
     MINUS(blocked_ns);
+    MINUS(deviations);
+    MINUS(waits.upload_ns);
+    MINUS(waits.link_ns);
+    MINUS(waits.queue_ns);
+    MINUS(waits.compute_ns);
+    MINUS(waits.download_ns);
 #undef MINUS
     return d;
 }
 
 void rrto_counters_close_last(struct rrto_counters *counters)
 {
-    if (counters->result_wait_ns == 0)
+    if (!rrto_counters_ended(counters))
         return;
     struct rrto_counters_inference inference = difference(&counters->result, &counters->base);
     inference.start_ns = counters->base.start_ns ? counters->base.start_ns : counters->started_ns;
     inference.end_ns = counters->result_wait_ns;
+    inference.planned_ns = counters->base.planned_ns;
+    inference.dropped = counters->base.dropped;
+    inference.before_ns = counters->base.before_ns;
     uint64_t number = counters->inferences;
     counters->last[number % RRTO_COUNTERS_N_LAST] = inference;
     if (number == 0) {
@@ -87,17 +102,20 @@ void rrto_counters_close_last(struct rrto_counters *counters)
     if (counters->first_replayed_inference == 0 && inference.ops > 0 && inference.ops_literal * 10 <= inference.ops)
         counters->first_replayed_inference = number + 1;
     counters->base = counters->result;
-    counters->base.start_ns = 0;
+    counters->base.start_ns = counters->base.planned_ns = counters->base.dropped = counters->base.before_ns = 0;
     counters->result_wait_ns = 0;
+    counters->mark_came = false;
     counters->inferences = number + 1;
 }
 
 bool rrto_counters_next_inference(struct rrto_counters *counters, uint64_t now_ns)
 {
-    bool ended = counters->result_wait_ns != 0;
+    bool ended = rrto_counters_ended(counters);
     rrto_counters_close_last(counters);
-    if (counters->base.start_ns == 0)
+    if (counters->base.start_ns == 0) {
         counters->base.start_ns = now_ns;
+        counters->base.before_ns = rrto_counters_waited(&counters->waits) - rrto_counters_waited(&counters->base.waits);
+    }
     return ended;
 }
 
@@ -105,6 +123,19 @@ void rrto_counters_result(struct rrto_counters *counters, uint64_t now_ns)
 {
     rrto_counters_totals(counters, &counters->result);
     counters->result_wait_ns = now_ns;
+}
+
+void rrto_counters_mark(struct rrto_counters *counters)
+{
+    counters->marked = true;
+    counters->mark_came = counters->result_wait_ns != 0;
+}
+
+uint64_t rrto_counters_total_ns(const struct rrto_counters_inference *inference)
+{
+    uint64_t waited_ns = rrto_counters_waited(&inference->waits);
+    uint64_t total_ns = inference->end_ns - inference->start_ns + inference->before_ns;
+    return total_ns > waited_ns ? total_ns : waited_ns; /* a wait of another thread may have begun before it */
 }
 
 static int compare(const void *a, const void *b)

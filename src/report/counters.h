@@ -13,16 +13,33 @@
 #include <stdint.h>
 
 enum {
-    RRTO_COUNTERS_VERSION = 1,
+    RRTO_COUNTERS_VERSION = 2,
     RRTO_COUNTERS_N_LAST = 10,
     RRTO_COUNTERS_N_SEQUENCES = 16,
     RRTO_COUNTERS_N_UNSUPPORTED = 64,
 };
 #define RRTO_COUNTERS_MAGIC UINT64_C(0x53544e434f545252) /* "RRTOCNTS" */
 
+/* Where the time went in which the application was blocked on the server (docs/report.md). Where several threads wait
+ * at once, that time counts once. */
+struct rrto_counters_waits {
+    uint64_t upload_ns;   /* bytes had still to leave */
+    uint64_t link_ns;     /* latency of the link, both ways, and what nobody else accounts for */
+    uint64_t queue_ns;    /* the server had not begun */
+    uint64_t compute_ns;  /* it was at it */
+    uint64_t download_ns; /* from the first byte of a payload to the answer */
+};
+static inline uint64_t rrto_counters_waited(const struct rrto_counters_waits *waits)
+{
+    return waits->upload_ns + waits->link_ns + waits->queue_ns + waits->compute_ns + waits->download_ns;
+}
+
 /* What one inference cost. */
 struct rrto_counters_inference {
     uint64_t start_ns, end_ns; /* CLOCK_MONOTONIC: its first op issued; the result wait that ended it returned */
+    uint64_t planned_ns;       /* when an open loop wanted it to begin; 0: it was not paced */
+    uint64_t dropped;          /* of the open loop's, since the one before: a newer one was due */
+    uint64_t before_ns;        /* blocked on the server between the end of the one before and its own start */
     uint64_t calls;
     uint64_t ops, ops_literal, ops_predicted, ops_patched;
     uint64_t round_trips;
@@ -31,7 +48,9 @@ struct rrto_counters_inference {
     uint64_t op_bytes_up; /* bytes_up - payload_up */
     uint64_t frames_up;
     uint64_t changed_bytes; /* that differ from the predicted ops */
-    uint64_t blocked_ns;
+    uint64_t blocked_ns;    /* of all threads, added up */
+    uint64_t deviations;
+    struct rrto_counters_waits waits; /* before_ns is in it */
 };
 
 struct rrto_counters_sequence {
@@ -49,7 +68,7 @@ struct rrto_counters {
     int32_t session_status; /* 0, or an rrto_status: why there is no session (any more) */
     char mode[16], server[256], device[256], compute[32], program[64];
     char error[256];      /* the sticky error's text, or "" */
-    uint64_t link_rtt_ns; /* smallest wait for an answer that carries no device work, 0 = not measured */
+    uint64_t link_rtt_ns; /* smallest wait for an answer without device work, less the server's; 0: none */
 
     /* phases, CLOCK_MONOTONIC: the library's first call, session open, first inference ended, the last update */
     uint64_t started_ns, connected_ns, first_inference_ns, updated_ns;
@@ -61,11 +80,14 @@ struct rrto_counters {
     uint64_t bytes_up, bytes_down; /* everything after the fixed-size hello, before TLS and TCP */
     uint64_t payload_up, payload_down;
     uint64_t frames_up, changed_bytes, deviations, reconnects;
+    struct rrto_counters_waits waits;
 
     uint64_t inferences;                 /* closed ones: see rrto_counters_close_last */
     uint64_t first_replayed_inference;   /* + 1; 0 = none so far */
     struct rrto_counters_inference base; /* totals when the present inference began (start_ns: its start) */
     uint64_t result_wait_ns; /* when the last result wait returned; 0: none since the present inference began */
+    bool marked;             /* the application says by rrto_mark() where an inference ends */
+    bool mark_came;          /* behind the last result wait */
     struct rrto_counters_inference result;                     /* totals when that wait returned */
     struct rrto_counters_inference first;                      /* the first inference, start-up included */
     struct rrto_counters_inference last[RRTO_COUNTERS_N_LAST]; /* inference i stands at i % N */
@@ -92,10 +114,25 @@ static inline void rrto_counters_touch(struct rrto_counters *counters, uint64_t 
 {
     __atomic_store_n(&counters->updated_ns, now_ns, __ATOMIC_RELAXED);
 }
+/* Whether the present inference has ended, if anything follows: its result is there and, where the application marks
+ * ends, its mark. */
+static inline bool rrto_counters_ended(const struct rrto_counters *counters)
+{
+    return counters->result_wait_ns != 0 && (!counters->marked || counters->mark_came);
+}
+/* The application says that an inference ends here. */
+void rrto_counters_mark(struct rrto_counters *counters);
+/* The time of an inference as a user has it: from its first op to its result, and what it was blocked for before its
+ * first op. dispatch: the part of it in which nobody was blocked. */
+uint64_t rrto_counters_total_ns(const struct rrto_counters_inference *inference);
+static inline uint64_t rrto_counters_dispatch_ns(const struct rrto_counters_inference *inference)
+{
+    return rrto_counters_total_ns(inference) - rrto_counters_waited(&inference->waits);
+}
 /* Whether it would do anything: not in the middle of an inference. Spares most ops the look at the clock. */
 static inline bool rrto_counters_between(const struct rrto_counters *counters)
 {
-    return counters->result_wait_ns != 0 || counters->base.start_ns == 0;
+    return counters->base.start_ns == 0 || rrto_counters_ended(counters);
 }
 /* The application has been blocked on a D2H, which has arrived. */
 void rrto_counters_result(struct rrto_counters *counters, uint64_t now_ns);

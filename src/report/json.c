@@ -54,6 +54,8 @@ static void put_quoted(struct rrto_json *json, const char *text)
 
 static void new_line(struct rrto_json *json)
 {
+    if (json->compact)
+        return;
     put(json, '\n');
     for (unsigned i = 0; i < json->depth; i++)
         put_text(json, "  ");
@@ -76,7 +78,7 @@ static void begin_value(struct rrto_json *json, const char *key)
 void rrto_json_init(struct rrto_json *json, int fd)
 {
     json->fd = fd;
-    json->failed = false;
+    json->failed = json->compact = false;
     json->first = true;
     json->depth = 0;
     json->n = 0;
@@ -84,9 +86,16 @@ void rrto_json_init(struct rrto_json *json, int fd)
 
 bool rrto_json_finish(struct rrto_json *json)
 {
-    put(json, '\n');
+    if (!json->compact)
+        put(json, '\n');
     flush(json);
     return !json->failed;
+}
+
+void rrto_json_end_line(struct rrto_json *json)
+{
+    put(json, '\n');
+    json->first = true;
 }
 
 void rrto_json_open(struct rrto_json *json, const char *key, char bracket)

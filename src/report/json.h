@@ -10,13 +10,16 @@
 struct rrto_json {
     int fd;
     bool failed, first; /* first: nothing stands yet in the present object or array */
+    bool compact;       /* no line ends but those of rrto_json_end_line: JSON lines */
     unsigned depth;
     size_t n;
     char buffer[4096];
 };
 
 void rrto_json_init(struct rrto_json *json, int fd); /* fd is lent */
-/* Writes what is buffered and a final newline. False when any write failed. */
+/* The end of a line of JSON lines: what was written since the last one is one value. */
+void rrto_json_end_line(struct rrto_json *json);
+/* Writes what is buffered and, unless it is compact, a final newline. False when any write failed. */
 bool rrto_json_finish(struct rrto_json *json);
 
 /* bracket is '{' or '[' ; key is NULL inside an array and at the top. The close takes '}' or ']'. */

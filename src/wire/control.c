@@ -40,6 +40,7 @@ static int encode_hello(struct rrto_buf *out, const struct rrto_control_hello *h
     message.plain = hello->plain;
     message.log_bytes = hello->log_bytes;
     message.slot_kinds = hello->slot_kinds;
+    message.reply_times = hello->reply_times;
     message.memory_wanted = hello->memory_wanted;
     message.n_candidates = hello->n_candidates;
     message.candidates = pointers;
@@ -110,6 +111,7 @@ static int decode_hello(const Rrto__Hello *message, struct rrto_control_hello *h
     hello->plain = message->plain;
     hello->log_bytes = message->log_bytes;
     hello->slot_kinds = message->slot_kinds;
+    hello->reply_times = message->reply_times;
     hello->memory_wanted = message->memory_wanted;
     hello->n_candidates = (uint32_t)message->n_candidates;
     for (uint32_t i = 0; i < hello->n_candidates; i++) {

@@ -22,6 +22,7 @@ struct rrto_control_hello {
     bool plain;
     uint64_t log_bytes;     /* of past ops that both sides keep */
     uint32_t slot_kinds;    /* how both sides predict words: src/replay/slots.h */
+    bool reply_times;       /* the REPLYs are to carry the server's times */
     uint64_t memory_wanted; /* device memory in bytes; 0 = what the server grants */
     uint32_t n_candidates;
     struct rrto_control_range candidates[RRTO_CONTROL_MAX_CANDIDATES]; /* for the arena, the best first */

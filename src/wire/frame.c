@@ -147,7 +147,7 @@ void rrto_reply_head_encode(uint8_t out[RRTO_REPLY_HEAD_BYTES], const struct rrt
 
 int rrto_reply_head_decode(const uint8_t in[RRTO_REPLY_HEAD_BYTES], struct rrto_reply_head *ret_head)
 {
-    if (in[20] > RRTO_WIRE_CUDNN || in[21] || in[22] || in[23])
+    if (in[20] > RRTO_WIRE_CUDNN || in[21] & ~RRTO_REPLY_TIMES || in[22] || in[23])
         return RRTO_PROTOCOL;
     memcpy(&ret_head->position, in, 8);
     memcpy(&ret_head->audit_hash, in + 8, 8);
@@ -156,6 +156,20 @@ int rrto_reply_head_decode(const uint8_t in[RRTO_REPLY_HEAD_BYTES], struct rrto_
     ret_head->flags = in[21];
     memcpy(&ret_head->starved_us, in + 24, 4);
     return RRTO_OK;
+}
+
+void rrto_reply_times_encode(uint8_t out[RRTO_REPLY_TIMES_BYTES], const struct rrto_reply_times *times)
+{
+    memcpy(out, &times->arriving_us, 4);
+    memcpy(out + 4, &times->queue_us, 4);
+    memcpy(out + 8, &times->compute_us, 4);
+}
+
+void rrto_reply_times_decode(const uint8_t in[RRTO_REPLY_TIMES_BYTES], struct rrto_reply_times *ret_times)
+{
+    memcpy(&ret_times->arriving_us, in, 4);
+    memcpy(&ret_times->queue_us, in + 4, 4);
+    memcpy(&ret_times->compute_us, in + 8, 4);
 }
 
 void rrto_data_head_encode(uint8_t out[RRTO_DATA_HEAD_BYTES], const struct rrto_data_head *head)

@@ -17,6 +17,7 @@ enum {
     RRTO_CHUNK_HEADER_BYTES = 8,
     RRTO_CHUNK_MAX_BYTES = 4 << 20,
     RRTO_REPLY_HEAD_BYTES = 28,
+    RRTO_REPLY_TIMES_BYTES = 12,
     RRTO_DATA_HEAD_BYTES = 16,
     RRTO_ERROR_HEAD_BYTES = 16,
     RRTO_SUBSCRIBE_BYTES = 8,
@@ -77,17 +78,31 @@ enum rrto_wire_library {
 const char *rrto_wire_library_name(uint8_t library);
 uint8_t rrto_wire_library_number(const char *name);
 
-/* REPLY: this head, then the reply fields. */
+enum rrto_reply_flags {
+    RRTO_REPLY_TIMES = 1 << 0, /* struct rrto_reply_times follows the head */
+};
+
+/* REPLY: this head, then the times if a flag says so, then the reply fields. */
 struct rrto_reply_head {
     uint64_t position;
     uint64_t audit_hash; /* after the op at position */
     int32_t status;      /* of the op at position: the vendor's, or < 0 an rrto_status */
     uint8_t library;
-    uint8_t flags;       /* 0 */
+    uint8_t flags;       /* enum rrto_reply_flags */
     uint32_t starved_us; /* how long the executor waited inside open frames since the last reply */
 };
 void rrto_reply_head_encode(uint8_t out[RRTO_REPLY_HEAD_BYTES], const struct rrto_reply_head *head);
 int rrto_reply_head_decode(const uint8_t in[RRTO_REPLY_HEAD_BYTES], struct rrto_reply_head *ret_head);
+
+/* What the server measured for the op that is replied to, on its own clock: durations, so that the two clocks are never
+ * compared. The largest number stands for everything above it. */
+struct rrto_reply_times {
+    uint32_t arriving_us; /* from the first byte since the REPLY before to the last one that had to be waited for */
+    uint32_t queue_us;    /* from there until work on it began */
+    uint32_t compute_us;  /* from there until it was done */
+};
+void rrto_reply_times_encode(uint8_t out[RRTO_REPLY_TIMES_BYTES], const struct rrto_reply_times *times);
+void rrto_reply_times_decode(const uint8_t in[RRTO_REPLY_TIMES_BYTES], struct rrto_reply_times *ret_times);
 
 /* DATA: this head, then the bytes. */
 struct rrto_data_head {

@@ -22,7 +22,7 @@ void rrto_reader_init(struct rrto_reader *reader, struct rrto_conn *conn)
     reader->conn = conn;
     reader->at = reader->end = reader->left = 0;
     reader->spin_ns = 0;
-    reader->waited_ns = 0;
+    reader->waited_ns = reader->woke_ns = reader->woke_first_ns = 0;
 }
 
 /* Reads once, waiting if nothing is there, and accounts for the wait. */
@@ -38,7 +38,12 @@ static int read_some(struct rrto_reader *reader, void *data, size_t n, int timeo
     }
     if (status == RRTO_TIMEOUT)
         status = rrto_conn_read(reader->conn, data, n, timeout_ms, ret_n);
-    reader->waited_ns += now_ns() - start;
+    now = now_ns();
+    reader->waited_ns += now - start;
+    if (status == RRTO_OK) {
+        reader->woke_ns = now;
+        reader->woke_first_ns = reader->woke_first_ns ? reader->woke_first_ns : now;
+    }
     return status;
 }
 

@@ -11,10 +11,12 @@ enum { RRTO_READER_BYTES = 64 << 10 };
 
 struct rrto_reader {
     struct rrto_conn *conn;
-    uint32_t at, end;   /* unread bytes of the buffer */
-    uint32_t left;      /* unread payload bytes of the present chunk */
-    uint32_t spin_ns;   /* poll without sleeping for so long before blocking; 0: never */
-    uint64_t waited_ns; /* time spent waiting for bytes, altogether */
+    uint32_t at, end;       /* unread bytes of the buffer */
+    uint32_t left;          /* unread payload bytes of the present chunk */
+    uint32_t spin_ns;       /* poll without sleeping for so long before blocking; 0: never */
+    uint64_t waited_ns;     /* time spent waiting for bytes, altogether */
+    uint64_t woke_ns;       /* when the last such wait ended, CLOCK_MONOTONIC: what it waited for arrived then */
+    uint64_t woke_first_ns; /* the first one since the owner set it to 0 */
     uint8_t buffer[RRTO_READER_BYTES];
 };
 

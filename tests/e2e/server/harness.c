@@ -171,10 +171,11 @@ void client_connect(struct client *client, const struct server *server)
     rrto_reader_init(&client->reader, &client->conn);
 }
 
-static void open_session(struct client *client, uint64_t memory)
+static void open_session(struct client *client, uint64_t memory, bool timed)
 {
     char why[600] = "";
-    struct rrto_control_hello hello = {.log_bytes = LOG_BYTES, .slot_kinds = RRTO_SLOTS_ALL, .memory_wanted = memory};
+    struct rrto_control_hello hello = {
+        .log_bytes = LOG_BYTES, .slot_kinds = RRTO_SLOTS_ALL, .memory_wanted = memory, .reply_times = timed};
     hello.candidates[hello.n_candidates++] = (struct rrto_control_range){ARENA_BASE, ARENA_BYTES};
     hello.candidates[hello.n_candidates++] = (struct rrto_control_range){ARENA_BASE_2, ARENA_BYTES};
     if (rrto_control_open(&client->conn, &hello, 60000, &client->welcome, why, sizeof why) != RRTO_OK)
@@ -186,11 +187,16 @@ static void open_session(struct client *client, uint64_t memory)
 
 void client_open(struct client *client, const struct server *server, uint64_t memory)
 {
+    client_open_timed(client, server, memory, false);
+}
+
+void client_open_timed(struct client *client, const struct server *server, uint64_t memory, bool timed)
+{
     char why[600] = "";
     memset(client, 0, sizeof *client);
     if (rrto_wire_connect(server->address, TIMEOUT_MS, 0, &client->conn, why, sizeof why) != RRTO_OK)
         fail_msg("%s", why);
-    open_session(client, memory);
+    open_session(client, memory, timed);
 }
 
 void client_open_as(struct client *client, const struct server *server, uint64_t memory, uint16_t minor)
@@ -204,7 +210,7 @@ void client_open_as(struct client *client, const struct server *server, uint64_t
     assert_int_equal(rrto_conn_read_all(&client->conn, bytes, sizeof bytes, TIMEOUT_MS), RRTO_OK);
     assert_int_equal(rrto_hello_answer_decode(bytes, &answer), RRTO_OK);
     assert_int_equal(answer.status, 0);
-    open_session(client, memory);
+    open_session(client, memory, false);
 }
 
 void client_close(struct client *client)
@@ -259,6 +265,12 @@ const struct answer *client_next(struct client *client)
         answer.library = head.library;
         answer.hash = head.audit_hash;
         n_head = RRTO_REPLY_HEAD_BYTES;
+        answer.timed = head.flags & RRTO_REPLY_TIMES;
+        if (answer.timed) {
+            assert_true(chunk.n_bytes >= n_head + RRTO_REPLY_TIMES_BYTES);
+            rrto_reply_times_decode(answer.data + n_head, &answer.times);
+            n_head += RRTO_REPLY_TIMES_BYTES;
+        }
     } else if (chunk.type == RRTO_CHUNK_DATA) {
         struct rrto_data_head head;
         rrto_data_head_decode(answer.data, &head);

@@ -53,10 +53,11 @@ struct client {
 
 /* A raw connection, nothing sent. */
 void client_connect(struct client *client, const struct server *server);
-/* Hello and Hello message; asserts success. memory: 0 = what is granted. */
+/* Hello and Hello message; asserts success. memory: 0 = what is granted. timed: REPLYs are to carry times. */
 void client_open(struct client *client, const struct server *server, uint64_t memory);
 /* The same, of a client that speaks an older minor version of the protocol. */
 void client_open_as(struct client *client, const struct server *server, uint64_t memory, uint16_t minor);
+void client_open_timed(struct client *client, const struct server *server, uint64_t memory, bool timed);
 void client_close(struct client *client);
 
 /* Appends the op packed in client->op to the record stream and sends it (one frame). payload: of an `up` op, else NULL.
@@ -76,6 +77,8 @@ struct answer {
     uint64_t position, offset, hash;
     int32_t status; /* of TEXT: the descriptor */
     uint8_t library;
+    bool timed;
+    struct rrto_reply_times times;
     size_t n; /* of data: reply fields, payload or text */
     uint8_t data[RRTO_CHUNK_MAX_BYTES + 1];
 };

@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum { WAIT = RRTO_RECORD_WAIT, PAGE = 2 << 20 };
 
@@ -128,6 +129,38 @@ static void ping(void **state)
     const struct answer *answer = client_reply(&a, position, 0);
     assert_true(answer->n >= 3000);
     assert_int_equal(answer->data[answer->n - 1], 0);
+}
+
+static uint64_t now_us(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+/* Who asks is told how long things took on the server: no longer than they took altogether. Who does not ask is not
+ * told. */
+static void times(void **state)
+{
+    (void)state;
+    enum { BYTES = 8 << 20 };
+    uint8_t *data = calloc(1, BYTES);
+    assert_false(client_reply(&a, SEND(&a, ping, WAIT, .call = 1), 0)->timed);
+    client_close(&a);
+    client_open_timed(&a, &server, 64 << 20, true);
+    uint64_t base = a.welcome.arena_base;
+    SEND(&a, mem_alloc, 0, .va = base, .n_bytes = BYTES);
+    assert_true(client_reply(&a, SEND(&a, ping, WAIT, .call = 1), 0)->timed); /* nothing is under way */
+    for (int i = 0; i < 3; i++) {
+        uint64_t start = now_us();
+        SEND_PAYLOAD(&a, mem_copy_h2d, 0, data, BYTES, .dst = base, .n_bytes = BYTES);
+        const struct answer *answer = client_reply(&a, SEND(&a, stream_synchronize, WAIT, .stream = 0), 0);
+        uint64_t took = now_us() - start + 3; /* three roundings */
+        assert_true(answer->timed);
+        const struct rrto_reply_times *told = &answer->times;
+        assert_in_range((uint64_t)told->arriving_us + told->queue_us + told->compute_us, 1, took);
+    }
+    free(data);
 }
 
 /* The same ops by reference: 30 rounds as predicted, with a patched fill value. */
@@ -391,6 +424,7 @@ int main(void)
         TEST(small_staging),
         TEST(ping),
         TEST(predicted),
+        TEST(times),
         TEST(streams_and_events),
         cmocka_unit_test(event_destroyed_in_a_wait),
         TEST(memory),

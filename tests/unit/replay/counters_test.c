@@ -49,6 +49,39 @@ static void test_inferences(void **state)
     assert_int_equal(last->end_ns, 13001);
 }
 
+/* Marks say where an inference ends: a result more or less within one is no end, and its clock stops at the last one.
+ */
+static void test_marks(void **state)
+{
+    (void)state;
+    fresh();
+    rrto_counters_next_inference(&counters, 100);
+    rrto_counters_result(&counters, 150);
+    rrto_counters_mark(&counters);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_true(rrto_counters_next_inference(&counters, 1000 * (i + 1)));
+        counters.waits.link_ns += 40;
+        rrto_counters_result(&counters, 1000 * (i + 1) + 50);
+        assert_false(rrto_counters_next_inference(&counters, 1000 * (i + 1) + 60)); /* the rule alone would end it */
+        rrto_counters_result(&counters, 1000 * (i + 1) + 90);
+        rrto_counters_mark(&counters);
+        counters.waits.queue_ns += 7; /* behind it: the next one's, before its first op */
+    }
+    rrto_counters_mark(&counters); /* once more: the same end */
+    rrto_counters_close_last(&counters);
+    assert_int_equal(counters.inferences, 4);
+    const struct rrto_counters_inference *last = &counters.last[3];
+    assert_int_equal(last->start_ns, 3000);
+    assert_int_equal(last->end_ns, 3090);
+    assert_int_equal(last->before_ns, 7);
+    assert_int_equal(rrto_counters_total_ns(last), 97);
+    assert_int_equal(rrto_counters_dispatch_ns(last), 50);
+    rrto_counters_mark(&counters); /* without a result before it */
+    assert_false(rrto_counters_ended(&counters));
+    rrto_counters_close_last(&counters);
+    assert_int_equal(counters.inferences, 4);
+}
+
 static void test_none(void **state)
 {
     (void)state;
@@ -82,6 +115,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_inferences),
+        cmocka_unit_test(test_marks),
         cmocka_unit_test(test_none),
         cmocka_unit_test(test_unsupported),
     };

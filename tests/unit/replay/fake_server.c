@@ -76,14 +76,20 @@ static void put(struct fake_server *server, uint8_t type, const void *head, size
 
 static void reply(struct fake_server *server, uint64_t position, int32_t status, const void *fields, size_t n)
 {
-    uint8_t head[RRTO_REPLY_HEAD_BYTES];
+    uint8_t head[RRTO_REPLY_HEAD_BYTES + RRTO_REPLY_TIMES_BYTES];
+    size_t n_head = RRTO_REPLY_HEAD_BYTES;
     struct rrto_reply_head values = {.position = position,
                                      .audit_hash = server->hash,
                                      .status = status,
                                      .library = RRTO_WIRE_CUDA,
+                                     .flags = server->times ? RRTO_REPLY_TIMES : 0,
                                      .starved_us = __atomic_load_n(&server->starved_us, __ATOMIC_RELAXED)};
     rrto_reply_head_encode(head, &values);
-    put(server, RRTO_CHUNK_REPLY, head, sizeof head, fields, n);
+    if (server->times) {
+        rrto_reply_times_encode(head + n_head, server->times);
+        n_head += server->times_cut ? RRTO_REPLY_TIMES_BYTES - 1 : RRTO_REPLY_TIMES_BYTES;
+    }
+    put(server, RRTO_CHUNK_REPLY, head, n_head, fields, n);
 }
 
 /* What a D2H at this position brings: bytes that tell the position. In two pieces. */

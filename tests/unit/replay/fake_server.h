@@ -40,8 +40,10 @@ struct fake_server {
     uint64_t fail_at;  /* ERROR instead of executing this position; UINT64_MAX: never */
     uint64_t close_at; /* close instead */
     int32_t checked_status;
-    bool hold;           /* subscriptions are answered when fake_release is called only */
-    uint32_t starved_us; /* what replies say; an atomic, may change any time */
+    bool hold;                            /* subscriptions are answered when fake_release is called only */
+    uint32_t starved_us;                  /* what replies say; an atomic, may change any time */
+    const struct rrto_reply_times *times; /* what replies say besides; NULL: nothing */
+    bool times_cut;                       /* they say so, and end before it */
     uint32_t n_texts;    /* TEXT chunks of 1 MiB ahead of the reply to a FAKE_DEVICE_SYNC: all a, all b ... */
     uint32_t read_delay; /* do not read until fake_release: the client's way out fills up */
     /* results; the test looks after fake_stop */

@@ -32,6 +32,47 @@ static void test_fail_stop(void **state)
     fake_fini(&server);
 }
 
+/* What the server says of its time ends in the counters; the parts of the waits are all of the time that was waited. */
+static void test_where_waits_went(void **state)
+{
+    (void)state;
+    static const struct rrto_reply_times times = {.arriving_us = 2, .queue_us = 1, .compute_us = 3};
+    fake_init(&server);
+    server.times = &times;
+    struct rrto_session_options options = defaults("percall");
+    begin(&options);
+    for (unsigned i = 0; i < 3; i++)
+        inference(i);
+    const struct rrto_counters_waits *waits = &counters.waits;
+    assert_int_equal(rrto_counters_waited(waits), counters.blocked_ns);
+    assert_true(waits->compute_ns > 0);
+    /* The times of threads that wait at once overlap, and count once. */
+    struct rrto_waiter waiter = {.times = {0}};
+    const uint64_t before = rrto_counters_waited(waits), at = clock_ns + 1000000;
+    rrto_session_waited_locked(&session, &waiter, at, at + 100);
+    rrto_session_waited_locked(&session, &waiter, at + 50, at + 130);
+    rrto_session_waited_locked(&session, &waiter, at + 10, at + 90);
+    assert_int_equal(rrto_counters_waited(waits), before + 130);
+    end();
+    fake_fini(&server);
+}
+
+/* A reply that says that times follow, and has not room for them. */
+static void test_times_cut_short(void **state)
+{
+    (void)state;
+    static const struct rrto_reply_times times = {1, 1, 1};
+    fake_init(&server);
+    server.times = &times;
+    server.times_cut = true;
+    struct rrto_session_options options = defaults("replay");
+    begin(&options);
+    assert_int_equal(simple(FAKE_DEVICE_SYNC, 0), RRTO_LOST);
+    assert_int_equal(counters.session_status, RRTO_PROTOCOL);
+    end();
+    fake_fini(&server);
+}
+
 static void *block_on_sync(void *arg)
 {
     struct rrto_session_caller own = {.lane = 1, .thread = 2};
@@ -273,9 +314,11 @@ static void test_much_text(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fail_stop),     cmocka_unit_test(test_loss),          cmocka_unit_test(test_goodbye),
-        cmocka_unit_test(test_poll_and_wait), cmocka_unit_test(test_back_pressure), cmocka_unit_test(test_flusher),
-        cmocka_unit_test(test_threads),       cmocka_unit_test(test_much_text),
+        cmocka_unit_test(test_fail_stop),       cmocka_unit_test(test_where_waits_went),
+        cmocka_unit_test(test_times_cut_short), cmocka_unit_test(test_loss),
+        cmocka_unit_test(test_goodbye),         cmocka_unit_test(test_poll_and_wait),
+        cmocka_unit_test(test_back_pressure),   cmocka_unit_test(test_flusher),
+        cmocka_unit_test(test_threads),         cmocka_unit_test(test_much_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
 static struct fake *fake;
 static struct rrto_conn theirs;
@@ -26,7 +27,7 @@ static struct {
     struct rrto_staging staging;
     struct rrto_conn ours;
     struct fake fake;
-} sets[11];
+} sets[12];
 
 static int setup(void **state)
 {
@@ -234,6 +235,41 @@ static void in_order_waits(void **state)
     assert_string_equal(next(), "reply 2 0");
 }
 
+/* A reply that tells times carries them behind its head, and says how long the work took once it is done. */
+static void times(void **state)
+{
+    (void)state;
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    const uint64_t now = (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+    uint8_t bytes[RRTO_REPLY_HEAD_BYTES + RRTO_REPLY_TIMES_BYTES + 3];
+    struct rrto_reply_head head;
+    struct rrto_reply_times told;
+    struct rrto_chunk chunk;
+    struct rrto_completion_entry *entry = rrto_completion_entry(completion);
+    entry->position = 9;
+    entry->replies = true;
+    entry->head = (struct rrto_reply_head){.position = 9, .flags = RRTO_REPLY_TIMES};
+    entry->times = (struct rrto_reply_times){.arriving_us = 5, .queue_us = 6};
+    entry->started_ns = now - 30000000;
+    entry->fields = (uint8_t *)strdup("xyz");
+    entry->n_fields = 3;
+    rrto_completion_add(completion, entry);
+    assert_int_equal(rrto_reader_chunk(&reader, 5000, &chunk), RRTO_OK);
+    assert_int_equal(chunk.n_bytes, sizeof bytes);
+    assert_int_equal(rrto_reader_read(&reader, bytes, sizeof bytes), RRTO_OK);
+    assert_int_equal(rrto_reply_head_decode(bytes, &head), RRTO_OK);
+    assert_int_equal(head.flags, RRTO_REPLY_TIMES);
+    rrto_reply_times_decode(bytes + RRTO_REPLY_HEAD_BYTES, &told);
+    assert_int_equal(told.arriving_us, 5);
+    assert_int_equal(told.queue_us, 6);
+    assert_true(told.compute_us >= 30000 && told.compute_us < 30000000);
+    assert_memory_equal(bytes + sizeof bytes - 3, "xyz", 3);
+    assert_int_equal(rrto_completion_us(1499), 1);
+    assert_int_equal(rrto_completion_us(1500), 2);
+    assert_int_equal(rrto_completion_us(UINT64_C(5000000000000000)), UINT32_MAX);
+}
+
 /* The device fails: the session is told once, then the waiting op learns it, later ones get the same status. */
 static void device_error(void **state)
 {
@@ -315,6 +351,7 @@ int main(void)
         TEST(device_error),
         TEST(synchronised_before_a_reply),
         TEST(many),
+        TEST(times),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -24,6 +24,7 @@ static struct rrto_control *example(int kind)
         control->hello.plain = true;
         control->hello.log_bytes = 32 << 20;
         control->hello.slot_kinds = 3;
+        control->hello.reply_times = true;
         control->hello.memory_wanted = 5;
         control->hello.n_candidates = 2;
         control->hello.candidates[0] = (struct rrto_control_range){0x300000000000, (uint64_t)1 << 40};

@@ -135,12 +135,20 @@ static void heads_round_trip(void **state)
     assert_int_equal(reply_out.library, reply.library);
     assert_int_equal(reply_out.starved_us, reply.starved_us);
     for (int i = 21; i < 24; i++) {
-        bytes[i] = 1;
+        bytes[i] = 2; /* a flag that nobody knows */
         assert_int_equal(rrto_reply_head_decode(bytes, &reply_out), RRTO_PROTOCOL);
         bytes[i] = 0;
     }
+    bytes[21] = RRTO_REPLY_TIMES;
+    assert_int_equal(rrto_reply_head_decode(bytes, &reply_out), RRTO_OK);
+    assert_int_equal(reply_out.flags, RRTO_REPLY_TIMES);
     bytes[20] = 5;
     assert_int_equal(rrto_reply_head_decode(bytes, &reply_out), RRTO_PROTOCOL);
+
+    struct rrto_reply_times times = {1, UINT32_MAX, 3}, times_out;
+    rrto_reply_times_encode(bytes, &times);
+    rrto_reply_times_decode(bytes, &times_out);
+    assert_memory_equal(&times, &times_out, sizeof times);
 
     struct rrto_error_head error = {.position = 3, .code = -5, .library = RRTO_WIRE_CUBLAS}, error_out = {0};
     rrto_error_head_encode(bytes, &error);

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* rrto bench compare: the ratios of two files that --json wrote, with intervals. Both sides' intervals are taken at
+ * half of what may be missed, so that the ratio's holds with 95 % (Bonferroni). */
+#include "cli/bench/grid.h"
+#include "cli/bench/summary.h"
+#include "cli/cli.h"
+
+#include <getopt.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char help_text[] =
+    "Usage: rrto bench compare A.json B.json\n\n"
+    "Prints B / A for each mode that both have: latency percentiles with 95 % intervals, and what is counted. A ratio\n"
+    "whose interval holds 1 may be no difference. The files are what rrto bench --json writes.";
+
+struct side {
+    double *samples[RRTO_BENCH_MAX_ROUNDS];
+    size_t n[RRTO_BENCH_MAX_ROUNDS], n_rounds;
+};
+
+static void free_side(struct side *side)
+{
+    for (size_t i = 0; i < side->n_rounds; i++)
+        free(side->samples[i]);
+}
+
+static struct side read_side(const json_t *mode)
+{
+    struct side side = {.n_rounds = 0};
+    const json_t *rounds = json_object_get(mode, "rounds");
+    for (size_t i = 0; i < json_array_size(rounds) && i < RRTO_BENCH_MAX_ROUNDS; i++) {
+        const json_t *samples = json_object_get(json_array_get(rounds, i), "latency_ms");
+        size_t n = json_array_size(samples);
+        double *values = malloc((n ? n : 1) * sizeof *values);
+        if (!values)
+            break;
+        for (size_t k = 0; k < n; k++)
+            values[k] = json_number_value(json_array_get(samples, k));
+        side.samples[side.n_rounds] = values;
+        side.n[side.n_rounds++] = n;
+    }
+    return side;
+}
+
+static void put_ratio(struct rrto_grid *grid, const struct side *a, const struct side *b, double q)
+{
+    const double level = 1 - (1 - RRTO_BENCH_LEVEL) / 2;
+    struct rrto_bench_estimate ratio =
+        rrto_bench_ratio(rrto_bench_quantile_of_rounds((const double *const *)a->samples, a->n, a->n_rounds, q, level),
+                         rrto_bench_quantile_of_rounds((const double *const *)b->samples, b->n, b->n_rounds, q, level));
+    if (ratio.known)
+        rrto_grid_cell(grid, "%.3f [%.3f, %.3f]", ratio.value, ratio.low, ratio.high);
+    else
+        rrto_grid_cell(grid, "%s", "");
+}
+
+static double at(const json_t *mode, const char *group, const char *key)
+{
+    const json_t *value = json_object_get(json_object_get(mode, group), key);
+    return json_is_number(value) ? json_number_value(value) : -1;
+}
+
+static void put_plain_ratio(struct rrto_grid *grid, double a, double b)
+{
+    if (a > 0 && b >= 0)
+        rrto_grid_cell(grid, "%.3f", b / a);
+    else
+        rrto_grid_cell(grid, "%s", "");
+}
+
+static const json_t *find_mode(const json_t *file, const char *name)
+{
+    const json_t *modes = json_object_get(file, "modes");
+    for (size_t i = 0; i < json_array_size(modes); i++) {
+        const json_t *mode = json_array_get(modes, i);
+        const char *found = json_string_value(json_object_get(mode, "mode"));
+        if (found && strcmp(found, name) == 0)
+            return mode;
+    }
+    return NULL;
+}
+
+static void add_row(struct rrto_grid *grid, const char *name, const json_t *a, const json_t *b)
+{
+    struct side of_a = read_side(a), of_b = read_side(b);
+    rrto_grid_row(grid);
+    rrto_grid_cell(grid, "%s", name);
+    for (int i = 0; i < RRTO_BENCH_N_QUANTILES; i++)
+        put_ratio(grid, &of_a, &of_b, rrto_bench_quantiles[i]);
+    put_plain_ratio(grid, at(a, "per_inference", "round_trips"), at(b, "per_inference", "round_trips"));
+    put_plain_ratio(grid, at(a, "per_inference", "bytes_up"), at(b, "per_inference", "bytes_up"));
+    put_plain_ratio(grid, at(a, "per_inference", "bytes_down"), at(b, "per_inference", "bytes_down"));
+    free_side(&of_a);
+    free_side(&of_b);
+}
+
+/* What ought to be the same, if the ratios are to say something about one thing. */
+static void warn_about_differences(const json_t *a, const json_t *b)
+{
+    static const char *const keys[] = {"command", "link", "device", "compute", "loop", "machine"};
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        json_t *in_a = json_object_get(a, keys[i]), *in_b = json_object_get(b, keys[i]);
+        if (json_equal(in_a, in_b))
+            continue;
+        char *text_a = json_dumps(in_a, JSON_ENCODE_ANY | JSON_COMPACT),
+             *text_b = json_dumps(in_b, JSON_ENCODE_ANY | JSON_COMPACT);
+        printf("%s differs: %s and %s\n", keys[i], text_a ? text_a : "-", text_b ? text_b : "-");
+        free(text_a);
+        free(text_b);
+    }
+}
+
+static json_t *load(const char *path)
+{
+    json_error_t error;
+    json_t *file = json_load_file(path, 0, &error);
+    if (!file) {
+        rrto_cli_say(0, "bench: %s cannot be read: %s", path, error.text);
+    } else if (json_integer_value(json_object_get(file, "rrto_bench")) != 1) {
+        rrto_cli_say(0, "bench: %s was not written by rrto bench --json, or by another version", path);
+        json_decref(file);
+        file = NULL;
+    }
+    return file;
+}
+
+static int compare(const json_t *a, const json_t *b)
+{
+    static const char *const heads[] = {"B / A", "p50", "p90", "p99", "p99.9", "round trips", "bytes up", "bytes down"};
+    static struct rrto_grid grid;
+    const json_t *modes = json_object_get(a, "modes");
+    const char *compute = json_string_value(json_object_get(a, "compute"));
+    const char *compute_b = json_string_value(json_object_get(b, "compute"));
+    memset(&grid, 0, sizeof grid);
+    rrto_grid_row(&grid);
+    for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++)
+        rrto_grid_cell(&grid, "%s", heads[i]);
+    for (size_t i = 0; i < json_array_size(modes); i++) {
+        const json_t *mode = json_array_get(modes, i);
+        const char *name = json_string_value(json_object_get(mode, "mode"));
+        const json_t *other = name ? find_mode(b, name) : NULL;
+        if (other)
+            add_row(&grid, name, mode, other);
+    }
+    if (grid.n_rows == 1)
+        return rrto_cli_say(RRTO_CLI_FAILED, "bench: the two files have no mode in common");
+    printf("compute: A %s%s, B %s%s\n", compute,
+           json_is_true(json_object_get(a, "compute_is_real")) ? "" : " (not real)", compute_b,
+           json_is_true(json_object_get(b, "compute_is_real")) ? "" : " (not real)");
+    warn_about_differences(a, b);
+    rrto_grid_print(&grid, stdout, false);
+    puts("Latencies with 95 % intervals; one that holds 1 may be no difference.");
+    return 0;
+}
+
+int rrto_bench_compare(int argc, char **argv)
+{
+    static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+    optind = 1;
+    for (int option; (option = getopt_long(argc, argv, ":h", options, NULL)) != -1;) {
+        if (option != 'h')
+            return rrto_cli_bad_option(argv, option);
+        puts(help_text);
+        return 0;
+    }
+    if (argc - optind != 2)
+        return rrto_cli_say(RRTO_CLI_WRONG_USE, "bench: compare needs two files; see rrto bench compare --help");
+    json_t *a = load(argv[optind]), *b = a ? load(argv[optind + 1]) : NULL;
+    int status = a && b ? compare(a, b) : RRTO_CLI_FAILED;
+    json_decref(a);
+    json_decref(b);
+    return status;
+}
