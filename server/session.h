@@ -3,6 +3,7 @@
 #ifndef RRTO_SERVER_SESSION_H
 #define RRTO_SERVER_SESSION_H
 
+#include "arrival.h"
 #include "backing.h"
 #include "completion.h"
 #include "driver.h"
@@ -52,6 +53,7 @@ struct rrto_worker {
     uint32_t hello_flags;
     uint64_t log_bytes;
     uint32_t slot_kinds;
+    uint64_t past_bytes; /* for coded payloads; 0: none are accepted */
 
     struct rrto_conn conn;
     struct rrto_reader reader;
@@ -75,7 +77,8 @@ struct rrto_worker {
     struct rrto_staging_block *up;   /* the payload that is being received, or that the op under execution carries */
     struct rrto_staging_block *lent; /* what rrto_worker_staging gave last */
     struct rrto_buf reply;
-    uint64_t hash;       /* audit hash of the op under execution */
+    uint64_t hash; /* audit hash of the op under execution */
+    struct rrto_arrival arrival;
     uint64_t starved_ns; /* waited inside open frames since the last reply */
     bool frame_open;     /* a chunk without END came last */
     int32_t failure;     /* fail-stop: nothing is executed any more */
@@ -92,6 +95,7 @@ struct rrto_worker {
 
 /* Replies to the op under execution now (events NULL) or once the events have completed (then given to the entry). */
 int32_t rrto_worker_reply(struct rrto_exec *exec, int32_t status, void **events, uint32_t n_events, const void *stream);
+uint64_t rrto_worker_now_ns(void);
 /* Keeps the op's payload until everything issued on stream so far has completed. Returns a CUDA error. */
 int32_t rrto_worker_keep_up(struct rrto_exec *exec, void *stream);
 /* Does what has become possible: gives back staging, unmaps. Never blocks. */

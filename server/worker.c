@@ -279,7 +279,7 @@ int32_t rrto_worker_order_behind(struct rrto_worker *worker, void *stream)
  * -------------------------------------------------------------------------------------------------------------------
  */
 
-static uint64_t now_ns(void)
+uint64_t rrto_worker_now_ns(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
@@ -296,6 +296,7 @@ static bool fill_reply(struct rrto_exec *exec, struct rrto_completion_entry *ent
                                            .audit_hash = worker->hash,
                                            .status = status,
                                            .library = exec->library,
+                                           .link_rate = worker->past_bytes ? rrto_arrival_take(&worker->arrival) : 0,
                                            .starved_us = waited_us > UINT32_MAX ? UINT32_MAX : (uint32_t)waited_us};
     if (exec->reply.size) {
         entry->fields = malloc(exec->reply.size);
@@ -342,7 +343,7 @@ static uint64_t compute_deadline(struct rrto_worker *worker)
 {
     if (worker->compute.mode != RRTO_COMPUTE_TIMED || !worker->launched)
         return 0;
-    uint64_t now = now_ns();
+    uint64_t now = rrto_worker_now_ns();
     worker->launched = false;
     worker->busy_until_ns = (worker->busy_until_ns > now ? worker->busy_until_ns : now) + worker->compute.time_ns;
     return worker->busy_until_ns;

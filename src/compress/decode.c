@@ -134,7 +134,7 @@ static int decode_channel(struct rrto_payload_coder *coder, struct rrto_dec *dec
         else
             rrto_words_gather(coder->past_numbers, of_past.at, words.step, words.n, words.width, words.order);
     }
-    rrto_unpredict(plane, how, coder->numbers, coder->residual, coder->past_numbers);
+    rrto_plane_unpredict(plane, how, coder->numbers, coder->residual, coder->past_numbers);
     void *swap = coder->last_residual;
     coder->last_residual = coder->residual;
     coder->residual = swap;

@@ -65,7 +65,7 @@ static unsigned choose_prediction(struct rrto_payload_coder *coder, struct rrto_
     for (unsigned how = 0; how < RRTO_PREDICTORS; how++) {
         if (!(worth & 1u << how))
             continue;
-        rrto_predict(plane, (enum rrto_predictor)how, coder->trial, coder->numbers, coder->past_numbers);
+        rrto_plane_predict(plane, (enum rrto_predictor)how, coder->trial, coder->numbers, coder->past_numbers);
         uint64_t cost = only ? 0 : rrto_entropy_estimate(coder->trial, plane.n, plane.width);
         unsigned flags = how;
         if (colours && how != RRTO_PREDICT_NONE) {

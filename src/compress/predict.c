@@ -46,7 +46,8 @@ static size_t first_row(struct rrto_plane plane)
     return plane.row && plane.row < plane.n ? plane.row : plane.n;
 }
 
-void rrto_predict(struct rrto_plane plane, enum rrto_predictor how, void *residual, const void *x, const void *past)
+void rrto_plane_predict(struct rrto_plane plane, enum rrto_predictor how, void *residual, const void *x,
+                        const void *past)
 {
     if (plane.n == 0)
         return;
@@ -62,7 +63,8 @@ void rrto_predict(struct rrto_plane plane, enum rrto_predictor how, void *residu
         memcpy(residual, x, plane.n * plane.width);
 }
 
-void rrto_unpredict(struct rrto_plane plane, enum rrto_predictor how, void *x, const void *residual, const void *past)
+void rrto_plane_unpredict(struct rrto_plane plane, enum rrto_predictor how, void *x, const void *residual,
+                          const void *past)
 {
     if (plane.n == 0)
         return;

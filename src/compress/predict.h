@@ -25,9 +25,11 @@ struct rrto_plane {
 };
 
 /* residual = x - prediction */
-void rrto_predict(struct rrto_plane plane, enum rrto_predictor how, void *residual, const void *x, const void *past);
+void rrto_plane_predict(struct rrto_plane plane, enum rrto_predictor how, void *residual, const void *x,
+                        const void *past);
 /* x = residual + prediction. x and residual do not overlap. */
-void rrto_unpredict(struct rrto_plane plane, enum rrto_predictor how, void *x, const void *residual, const void *past);
+void rrto_plane_unpredict(struct rrto_plane plane, enum rrto_predictor how, void *x, const void *residual,
+                          const void *past);
 /* to = a - b and to = a + b, number by number. to may be a. */
 void rrto_plane_subtract(struct rrto_plane plane, void *to, const void *a, const void *b);
 void rrto_plane_add(struct rrto_plane plane, void *to, const void *a, const void *b);

@@ -44,6 +44,14 @@ static void adapt_tau(struct rrto_session *session, uint64_t held_ns)
     __atomic_store_n(&session->tau_ns, tau, __ATOMIC_RELAXED);
 }
 
+/* How fast the link is, by what the server has said since the last look. With the issue lock. */
+static void learn_rate(struct rrto_session *session)
+{
+    uint32_t said = __atomic_exchange_n(&session->receiver.link_rate, RRTO_RECEIVER_NO_RATE, __ATOMIC_RELAXED);
+    if (said != RRTO_RECEIVER_NO_RATE)
+        rrto_coding_measured(&session->coding, (uint64_t)said * 100);
+}
+
 /* Whether a synchronise may be answered here. */
 static bool may_elide(struct rrto_session *session, const struct rrto_session_caller *caller,
                       const struct rrto_op_info *info, const uint8_t *op, size_t n)
@@ -194,6 +202,9 @@ static bool append(struct rrto_session *session, struct rrto_session_caller *cal
     uint64_t source = prediction.source;
     unsigned flags = (decision->wait ? RRTO_RECORD_WAIT : 0u) | (up ? RRTO_RECORD_PAYLOAD : 0u) |
                      (prediction.same ? RRTO_RECORD_SAME : 0u);
+    bool coded = up && rrto_coding_wants(&session->coding, position, source, prediction.same, extra ? extra->up : NULL,
+                                         n_payload);
+    flags |= coded ? RRTO_RECORD_CODED : 0u;
     size_t changed = 0;
     enum rrto_record_how how = rrto_record_encode(&session->encoder, source, op, n, flags, &changed);
     decision->source = how == RRTO_RECORD_AS_PREDICTED ? source : RRTO_RECORD_NO_SOURCE;
@@ -213,7 +224,9 @@ static bool append(struct rrto_session *session, struct rrto_session_caller *cal
     }
     if (session->options.trace)
         trace(session, caller, position, source, how, decision->wait, op, n);
-    if (up)
+    if (coded)
+        rrto_session_send_coded_locked(session, extra->up, n_payload);
+    else if (up)
         rrto_session_send_payload_locked(session, extra ? extra->up : NULL, n_payload);
     return true;
 }
@@ -307,6 +320,7 @@ static int32_t await(struct rrto_session *session, struct rrto_session_caller *c
     }
     rrto_counters_touch(counters, now);
     adapt_tau(session, held_ns);
+    learn_rate(session);
     if (lost == RRTO_OK) {
         if (!(decision->info->flags & RRTO_OP_DEVICE) &&
             (!counters->link_rtt_ns || now - start < counters->link_rtt_ns))

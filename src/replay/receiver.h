@@ -13,6 +13,7 @@
 #include <pthread.h>
 
 enum { RRTO_RECEIVER_N_DONE = 64, RRTO_RECEIVER_N_WATCHES = 16, RRTO_REPLY_MAX_BYTES = 16 << 20 };
+#define RRTO_RECEIVER_NO_RATE UINT32_MAX
 #define RRTO_RECEIVER_NO_POSITION UINT64_MAX
 
 /* What a reply for an op tells about other ops. */
@@ -66,6 +67,7 @@ struct rrto_receiver {
     uint64_t done[RRTO_RECEIVER_N_DONE]; /* positions + 1 that have completed, from subscriptions */
     unsigned done_at;
     uint32_t starved_us; /* from the last reply; relaxed atomic */
+    uint32_t link_rate;  /* from the last reply that told one, in 100 kB/s; RRTO_RECEIVER_NO_RATE: taken; likewise */
     struct rrto_receiver_error error;
     struct rrto_counters *counters;
 };

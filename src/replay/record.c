@@ -177,7 +177,7 @@ enum rrto_record_how rrto_record_encode(struct rrto_record_encoder *encoder, uin
     } else if (predicted && put_patched(encoder, source, predicted, op, n_bytes, &changed)) {
         how = RRTO_RECORD_AS_PATCHED;
     }
-    flags &= RRTO_RECORD_WAIT | RRTO_RECORD_PAYLOAD;
+    flags &= RRTO_RECORD_WAIT | RRTO_RECORD_PAYLOAD | RRTO_RECORD_CODED;
     if (flags & RRTO_RECORD_WAIT)
         flags |= RRTO_RECORD_HASH;
     encoder->hash = rrto_record_hash(encoder->hash, op, n_bytes);

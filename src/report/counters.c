@@ -39,12 +39,13 @@ void rrto_counters_totals(const struct rrto_counters *counters, struct rrto_coun
                                                    NOW(bytes_up),
                                                    NOW(bytes_down),
                                                    NOW(payload_up),
+                                                   NOW(payload_sent_up),
                                                    NOW(payload_down),
                                                    NOW(frames_up),
                                                    NOW(changed_bytes),
                                                    NOW(blocked_ns)};
 #undef NOW
-    ret_totals->op_bytes_up = ret_totals->bytes_up - ret_totals->payload_up;
+    ret_totals->op_bytes_up = ret_totals->bytes_up - ret_totals->payload_sent_up;
 }
 
 /* All but the times. */
@@ -62,6 +63,7 @@ static struct rrto_counters_inference difference(const struct rrto_counters_infe
     MINUS(bytes_up);
     MINUS(bytes_down);
     MINUS(payload_up);
+    MINUS(payload_sent_up);
     MINUS(payload_down);
     MINUS(op_bytes_up);
     MINUS(frames_up);

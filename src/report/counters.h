@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 enum {
-    RRTO_COUNTERS_VERSION = 1,
+    RRTO_COUNTERS_VERSION = 2,
     RRTO_COUNTERS_N_LAST = 10,
     RRTO_COUNTERS_N_SEQUENCES = 16,
     RRTO_COUNTERS_N_UNSUPPORTED = 64,
@@ -28,7 +28,8 @@ struct rrto_counters_inference {
     uint64_t round_trips;
     uint64_t bytes_up, bytes_down;
     uint64_t payload_up, payload_down;
-    uint64_t op_bytes_up; /* bytes_up - payload_up */
+    uint64_t payload_sent_up; /* what the payload took on the way: less, where it was coded */
+    uint64_t op_bytes_up;     /* bytes_up - payload_sent_up */
     uint64_t frames_up;
     uint64_t changed_bytes; /* that differ from the predicted ops */
     uint64_t blocked_ns;
@@ -60,6 +61,7 @@ struct rrto_counters {
     uint64_t round_trips, blocked_ns;
     uint64_t bytes_up, bytes_down; /* everything after the fixed-size hello, before TLS and TCP */
     uint64_t payload_up, payload_down;
+    uint64_t payload_coded_up, payload_sent_up; /* of payload_up: that went coded; what all of it took on the way */
     uint64_t frames_up, changed_bytes, deviations, reconnects;
 
     uint64_t inferences;                 /* closed ones: see rrto_counters_close_last */

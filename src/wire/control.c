@@ -40,6 +40,7 @@ static int encode_hello(struct rrto_buf *out, const struct rrto_control_hello *h
     message.plain = hello->plain;
     message.log_bytes = hello->log_bytes;
     message.slot_kinds = hello->slot_kinds;
+    message.past_bytes = hello->past_bytes;
     message.memory_wanted = hello->memory_wanted;
     message.n_candidates = hello->n_candidates;
     message.candidates = pointers;
@@ -72,6 +73,7 @@ static int encode_welcome(struct rrto_buf *out, const struct rrto_control_welcom
     message.soft = welcome->soft;
     message.compute = (char *)(uintptr_t)welcome->compute;
     message.log_bytes = welcome->log_bytes;
+    message.past_bytes = welcome->past_bytes;
     Rrto__Control control = RRTO__CONTROL__INIT;
     control.kind_case = RRTO__CONTROL__KIND_WELCOME;
     control.welcome = &message;
@@ -109,6 +111,7 @@ static int decode_hello(const Rrto__Hello *message, struct rrto_control_hello *h
     hello->plain = message->plain;
     hello->log_bytes = message->log_bytes;
     hello->slot_kinds = message->slot_kinds;
+    hello->past_bytes = message->past_bytes;
     hello->memory_wanted = message->memory_wanted;
     hello->n_candidates = (uint32_t)message->n_candidates;
     for (uint32_t i = 0; i < hello->n_candidates; i++) {
@@ -151,6 +154,7 @@ static int decode_welcome(const Rrto__Welcome *message, struct rrto_control_welc
     welcome->soft = message->soft;
     copy_text(welcome->compute, sizeof welcome->compute, message->compute);
     welcome->log_bytes = message->log_bytes;
+    welcome->past_bytes = message->past_bytes;
     return RRTO_OK;
 }
 

@@ -53,12 +53,12 @@ static void test_predictors(void **state)
             past[i] = random_u32(&random) & mask;
         }
         for (int how = 0; how < RRTO_PREDICTORS; how++) {
-            rrto_predict(plane, (enum rrto_predictor)how, residual, x, past);
+            rrto_plane_predict(plane, (enum rrto_predictor)how, residual, x, past);
             for (size_t i = 0; i < plane.n; i++) {
                 uint32_t expected = get(x, plane.width, i) - predicted((enum rrto_predictor)how, x, past, plane, i);
                 assert_int_equal(get(residual, plane.width, i), expected & rrto_word_mask(plane.width));
             }
-            rrto_unpredict(plane, (enum rrto_predictor)how, back, residual, past);
+            rrto_plane_unpredict(plane, (enum rrto_predictor)how, back, residual, past);
             assert_memory_equal(back, x, plane.n * plane.width);
         }
     }

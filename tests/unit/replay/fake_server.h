@@ -42,10 +42,12 @@ struct fake_server {
     int32_t checked_status;
     bool hold;           /* subscriptions are answered when fake_release is called only */
     uint32_t starved_us; /* what replies say; an atomic, may change any time */
+    uint64_t past_bytes; /* coded payloads are accepted */
+    uint16_t link_rate;  /* what replies say; an atomic */
     uint32_t read_delay; /* do not read until fake_release: the client's way out fills up */
     /* results; the test looks after fake_stop */
     struct fake_received *ops;
-    size_t n_ops, n_subscriptions, n_frames, n_chunks;
+    size_t n_ops, n_subscriptions, n_stream_bytes, n_frames, n_chunks;
     int status; /* of the decoder */
     bool ended;
     uint64_t hash;
