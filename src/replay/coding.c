@@ -158,7 +158,6 @@ bool rrto_coding_wants(struct rrto_coding *coding, uint64_t position, uint64_t s
 
 void rrto_coding_begin(struct rrto_coding *coding, const void *data, uint64_t n, struct rrto_buf *out)
 {
-    coding->start_ns = coding->now_ns();
     coding->n_out = 0;
     struct rrto_coding_slot *slot = &coding->known[coding->last];
     slot->now_first_ns = slot->now_encode_ns = 0;

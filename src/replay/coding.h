@@ -39,7 +39,7 @@ struct rrto_coding {
     uint64_t rate;   /* of the link, bytes in a ms; 0: not known, or faster than could be measured */
     unsigned last;   /* slot of the last payload that was coded */
     bool last_coded; /* whether the last large payload was */
-    uint64_t start_ns, n_out;
+    uint64_t n_out;  /* bytes of the payload under way */
 };
 
 /* past_bytes: what the server has agreed to; 0: nothing is coded. */

@@ -2,7 +2,7 @@
 /* Coded payloads: what is coded, what is not, and that every payload arrives as it was. */
 #include "fake_client.h"
 
-enum { SIDE = 96, N = 3 * SIDE * SIDE * 4, PAST_BYTES = 16 << 20, SLOW = 100 /* 10 MB/s */, FAST = UINT16_MAX };
+enum { SIDE = 72, N = 3 * SIDE * SIDE * 4, PAST_BYTES = 16 << 20, SLOW = 100 /* 10 MB/s */, FAST = UINT16_MAX };
 
 static uint8_t image[N];
 static uint64_t hashes[400];
