@@ -137,6 +137,7 @@ static int on_payload(void *arg, const struct rrto_record_op *op, void **ret_to,
     if (!is_copy)
         ((char *)worker->up->data)[n] = '\0'; /* module text ends with a NUL */
     *ret_to = worker->up->data;
+    rrto_arrival_begin(&worker->arrival, rrto_worker_now_ns(), worker->reader.waited_ns);
     return RRTO_OK;
 }
 
@@ -195,6 +196,8 @@ static int on_op(void *arg, const struct rrto_record_op *op)
     struct rrto_worker *worker = arg;
     const struct rrto_op_info *info = rrto_op_info_of(op->bytes, op->n_bytes);
     worker->n_ops++;
+    if (op->n_payload >= RRTO_ARRIVAL_LEAST_BYTES)
+        rrto_arrival_end(&worker->arrival, rrto_worker_now_ns(), worker->reader.waited_ns);
     if (!info)
         return RRTO_PROTOCOL;
     if (worker->woke_ns != worker->reader.woke_ns)
@@ -261,12 +264,14 @@ static int take_ops(struct rrto_worker *worker)
         if (wanted) {
             uint64_t n = wanted < reader->left ? wanted : reader->left;
             status = rrto_reader_read(reader, to, n);
+            worker->arrival.n_bytes += n;
             if (status == RRTO_OK)
                 status = rrto_record_decoder_received(worker->decoder, n);
         } else {
             const uint8_t *data;
             size_t n;
             status = rrto_reader_some(reader, &data, &n);
+            worker->arrival.n_bytes += status == RRTO_OK ? n : 0;
             if (status == RRTO_OK)
                 status = rrto_record_decoder_feed(worker->decoder, data, n);
         }
@@ -371,7 +376,8 @@ int rrto_worker_run(struct rrto_worker *worker)
     worker->replied_ns = now_ns();
     rrto_buf_init(&worker->reply, RRTO_CHUNK_MAX_BYTES - RRTO_REPLY_HEAD_BYTES);
     worker->decoder = rrto_record_decoder_create(worker->log_bytes, worker->slot_kinds, &callbacks, worker);
-    if (!worker->decoder) {
+    if (!worker->decoder ||
+        (worker->past_bytes && rrto_record_decoder_accept_coded(worker->decoder, worker->past_bytes) != RRTO_OK)) {
         rrto_error("out of memory");
         return 1;
     }

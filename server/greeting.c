@@ -4,6 +4,7 @@
 #include "base/status.h"
 #include "base/version.h"
 #include "gen/vendor.h"
+#include "replay/coded.h"
 #include "session.h"
 
 #include <dlfcn.h>
@@ -188,6 +189,8 @@ static int open_session(struct rrto_worker *worker, const struct rrto_control_he
     worker->log_bytes = welcome->log_bytes = hello->log_bytes;
     worker->slot_kinds = hello->slot_kinds;
     worker->reply_times = hello->reply_times;
+    worker->past_bytes = welcome->past_bytes =
+        hello->past_bytes < RRTO_CODED_PAST_BYTES ? hello->past_bytes : RRTO_CODED_PAST_BYTES;
     load_libraries(worker);
     uint64_t memory = grant(worker, hello->memory_wanted);
     if (memory == 0) {

@@ -3,6 +3,7 @@
 #ifndef RRTO_SERVER_SESSION_H
 #define RRTO_SERVER_SESSION_H
 
+#include "arrival.h"
 #include "backing.h"
 #include "completion.h"
 #include "driver.h"
@@ -54,6 +55,7 @@ struct rrto_worker {
     uint32_t hello_flags, hello_minor; /* hello_minor: of the protocol that the client speaks */
     uint64_t log_bytes;
     uint32_t slot_kinds;
+    uint64_t past_bytes; /* for coded payloads; 0: none are accepted */
 
     struct rrto_conn conn;
     struct rrto_reader reader;
@@ -81,7 +83,8 @@ struct rrto_worker {
     struct rrto_staging_block *up;   /* the payload that is being received, or that the op under execution carries */
     struct rrto_staging_block *lent; /* what rrto_worker_staging gave last */
     struct rrto_buf reply;
-    uint64_t hash;                /* audit hash of the op under execution */
+    uint64_t hash; /* audit hash of the op under execution */
+    struct rrto_arrival arrival;
     uint64_t starved_ns;          /* waited inside open frames since the last reply */
     bool reply_times;             /* the client wants to know how long things took */
     uint64_t woke_ns, started_ns; /* when what came last had arrived, and when its first op was begun */
@@ -103,6 +106,7 @@ struct rrto_worker {
 int32_t rrto_worker_reply(struct rrto_exec *exec, int32_t status, void **events, uint32_t n_events, const void *stream);
 /* The first op after a wait for bytes is about to be executed. */
 void rrto_worker_begin(struct rrto_worker *worker);
+uint64_t rrto_worker_now_ns(void);
 /* Keeps the op's payload until everything issued on stream so far has completed. Returns a CUDA error. */
 int32_t rrto_worker_keep_up(struct rrto_exec *exec, void *stream);
 /* Does what has become possible: gives back staging, unmaps. Never blocks. */

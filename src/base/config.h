@@ -22,14 +22,15 @@
     X(trace, "RRTO_TRACE", STRING, "", "write the op stream to this file")                                             \
     X(disable, "RRTO_DISABLE", LIST, "",                                                                               \
       "optimisations to switch off: elide, memo, predict, long, resume, short, values, insist, patch, counters, "      \
-      "pointers, "                                                                                                     \
-      "early, push")                                                                                                   \
+      "pointers, early, push, codec")                                                                                  \
     X(enable, "RRTO_ENABLE", LIST, "", "opt-in, by name: lazysync, hostpointers")                                      \
     X(log_bytes, "RRTO_LOG_BYTES", UINT, "33554432", "bytes of past ops that both sides keep")                         \
     X(frame_bytes, "RRTO_FRAME_BYTES", UINT, "1048576", "largest chunk of a frame (tests use small ones)")             \
     X(deviate, "RRTO_DEVIATE", UINT, "0", "tests: drop every n-th prediction")                                         \
     X(period_us, "RRTO_PERIOD_US", UINT, "0",                                                                          \
       "hold inferences back so that one begins every so many microseconds (an open loop, set by rrto bench)")          \
+    X(codec_stress, "RRTO_CODEC_STRESS", UINT, "0",                                                                    \
+      "tests: a seed; every payload to the device is coded, by any model")                                             \
     X(token_bits, "RRTO_TOKEN_BITS", UINT, "64", "tests: bits of a token that are looked at; few make tokens collide") \
     X(memory, "RRTO_MEMORY", UINT, "0", "device memory to ask for, in bytes; 0 = what the server grants")              \
     X(connect_timeout_ms, "RRTO_CONNECT_TIMEOUT_MS", UINT, "5000", "how long to try to reach the server")

@@ -107,7 +107,15 @@ static unsigned seq_levels(void)
            (rrto_config_disabled("values") ? 0u : RRTO_SEQ_VALUES);
 }
 
-static bool open_session(struct rrto_process *process, const struct rrto_conn *conn, uint64_t log_bytes)
+/* Coded payloads: in the mode that predicts, or wherever they are forced. */
+static uint64_t past_bytes(const struct rrto_process *process, const struct rrto_config *config)
+{
+    bool wanted = config->codec_stress || (process->mode->predict && !rrto_config_disabled("codec"));
+    return wanted ? RRTO_CODED_PAST_BYTES : 0;
+}
+
+static bool open_session(struct rrto_process *process, const struct rrto_conn *conn, uint64_t log_bytes,
+                         uint64_t past_bytes)
 {
     const struct rrto_config *config = rrto_config_get();
     struct rrto_session_options options = {
@@ -132,6 +140,8 @@ static bool open_session(struct rrto_process *process, const struct rrto_conn *c
         .now_ns = now_ns,
         .inferences = process->inferences,
         .period_ns = config->period_us * 1000,
+        .past_bytes = past_bytes,
+        .codec_stress = config->codec_stress,
         .trace = *config->trace ? rrto_trace_create(config->trace, (uint32_t)getpid()) : NULL,
     };
     return rrto_session_init(&process->session, conn, &options, process->counters) == RRTO_OK;
@@ -165,6 +175,7 @@ bool rrto_process_connect(struct rrto_process *process)
         .log_bytes = clamp(config->log_bytes, RRTO_LOG_MIN_BYTES, RRTO_LOG_MAX_BYTES) & ~(uint64_t)63,
         .slot_kinds = slot_kinds(),
         .reply_times = true,
+        .past_bytes = past_bytes(process, config),
         .memory_wanted = config->memory,
         .n_candidates = claim.n,
     };
@@ -182,7 +193,7 @@ bool rrto_process_connect(struct rrto_process *process)
                           "or ask for less with RRTO_MEMORY");
     }
     describe(process, &welcome);
-    if (!open_session(process, &conn, welcome.log_bytes)) {
+    if (!open_session(process, &conn, welcome.log_bytes, welcome.past_bytes)) {
         rrto_conn_close(&conn);
         return fail(process, RRTO_NO_MEMORY, server, "out of memory; set a smaller RRTO_LOG_BYTES");
     }

@@ -44,6 +44,14 @@ static void adapt_tau(struct rrto_session *session, uint64_t held_ns)
     __atomic_store_n(&session->tau_ns, tau, __ATOMIC_RELAXED);
 }
 
+/* How fast the link is, by what the server has said since the last look. With the issue lock. */
+static void learn_rate(struct rrto_session *session)
+{
+    uint32_t said = __atomic_exchange_n(&session->receiver.link_rate, RRTO_RECEIVER_NO_RATE, __ATOMIC_RELAXED);
+    if (said != RRTO_RECEIVER_NO_RATE)
+        rrto_coding_measured(&session->coding, (uint64_t)said * 100);
+}
+
 /* Nobody waits for such an op, it carries nothing, is no synchronise and asks nothing: nearly all of an inference. */
 static inline bool is_plain(const struct rrto_session *session, const struct rrto_op_info *info,
                             const struct rrto_issue_extra *extra)
@@ -190,16 +198,29 @@ static void trace(struct rrto_session *session, const struct rrto_session_caller
                                                                   .n_bytes = (uint32_t)n});
 }
 
+/* The payload of an op that is to be encoded, n_bytes = 0: none; then, whether it travels coded. */
+struct upload {
+    const void *bytes;
+    uint64_t n_bytes;
+    bool coded;
+};
+
 /* The op into the search, the record and the log, the counters and the tracker. Returns of which op of the log it is an
  * exact copy, or RRTO_RECORD_NO_SOURCE. With the issue lock. */
 static inline uint64_t record(struct rrto_session *session, const struct rrto_session_caller *caller,
-                              const struct rrto_op_info *info, bool wait, const uint8_t *op, size_t n)
+                              const struct rrto_op_info *info, bool wait, const uint8_t *op, size_t n,
+                              struct upload *upload)
 {
     uint64_t position = session->encoder.log.head;
     uint32_t value = session->predict ? rrto_receiver_take_value(&session->receiver, caller->lane) : 0;
     struct rrto_prediction prediction = predict(session, caller->lane, value, op, n);
     unsigned flags = (wait ? RRTO_RECORD_WAIT : 0u) | (info->flags & RRTO_OP_UP ? RRTO_RECORD_PAYLOAD : 0u) |
                      (prediction.same ? RRTO_RECORD_SAME : 0u);
+    if (upload && upload->n_bytes > 0) {
+        upload->coded = rrto_coding_wants(&session->coding, position, prediction.source, prediction.same, upload->bytes,
+                                          upload->n_bytes);
+        flags |= upload->coded ? RRTO_RECORD_CODED : 0u;
+    }
     size_t changed = 0;
     enum rrto_record_how how = rrto_record_encode(&session->encoder, prediction.source, op, n, flags, &changed);
     count(session->counters, how, changed);
@@ -232,7 +253,8 @@ static bool append(struct rrto_session *session, struct rrto_session_caller *cal
         return false;
     }
 
-    decision->source = record(session, caller, info, decision->wait, op, n);
+    struct upload upload = {.bytes = extra ? extra->up : NULL, .n_bytes = up ? n_payload : 0};
+    decision->source = record(session, caller, info, decision->wait, op, n, &upload);
     if (up && info->flags & RRTO_OP_DEVICE) {
         uint32_t stream = 0;
         (void)rrto_optable_stream(info, op, n, &stream);
@@ -243,7 +265,9 @@ static bool append(struct rrto_session *session, struct rrto_session_caller *cal
         waiter->hash = session->encoder.hash;
         rrto_receiver_expect(&session->receiver, waiter);
     }
-    if (up)
+    if (upload.coded)
+        rrto_session_send_coded_locked(session, upload.bytes, n_payload);
+    else if (up)
         rrto_session_send_payload_locked(session, extra ? extra->up : NULL, n_payload);
     return true;
 }
@@ -347,6 +371,7 @@ static int32_t await(struct rrto_session *session, struct rrto_session_caller *c
     rrto_counters_touch(counters, now);
     rrto_session_waited_locked(session, waiter, start, now);
     adapt_tau(session, held_ns);
+    learn_rate(session);
     if (lost == RRTO_OK) {
         if (!(decision->info->flags & RRTO_OP_DEVICE))
             note_rtt(counters, now - start, &waiter->times);
@@ -398,7 +423,7 @@ static inline void append_plain(struct rrto_session *session, const struct rrto_
         rrto_ahead_discard(&session->ahead);
     if (rrto_counters_between(session->counters) && rrto_tracker_is_work(info))
         next_inference(session);
-    (void)record(session, caller, info, false, op, n);
+    (void)record(session, caller, info, false, op, n, NULL);
     flush_or_defer(session, false);
 }
 

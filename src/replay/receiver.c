@@ -20,6 +20,7 @@ int rrto_receiver_init(struct rrto_receiver *receiver, struct rrto_conn *conn, s
     pthread_mutex_init(&receiver->lock, NULL);
     pthread_cond_init(&receiver->changed, NULL);
     rrto_reader_init(&receiver->reader, conn);
+    receiver->link_rate = RRTO_RECEIVER_NO_RATE;
     rrto_map_init(&receiver->downs);
     rrto_map_init(&receiver->completed);
     for (unsigned i = 0; i < RRTO_RECEIVER_N_WATCHES; i++)
@@ -207,6 +208,8 @@ static int receive_reply(struct rrto_receiver *receiver, const struct rrto_chunk
     if (n > RRTO_REPLY_MAX_BYTES)
         return RRTO_TOO_LARGE;
     __atomic_store_n(&receiver->starved_us, head.starved_us, __ATOMIC_RELAXED);
+    if (head.link_rate)
+        __atomic_store_n(&receiver->link_rate, head.link_rate == UINT16_MAX ? 0u : head.link_rate, __ATOMIC_RELAXED);
 
     /* Usually one waiter has this position; the fields go to the first that wants them. */
     pthread_mutex_lock(&receiver->lock);

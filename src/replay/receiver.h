@@ -20,6 +20,7 @@ enum {
     RRTO_RECEIVER_VALUE_BYTES = 64, /* a result of at most this size is looked at: it may steer the application */
     RRTO_REPLY_MAX_BYTES = 16 << 20,
 };
+#define RRTO_RECEIVER_NO_RATE UINT32_MAX
 #define RRTO_RECEIVER_NO_POSITION UINT64_MAX
 
 /* What a reply for an op tells about other ops. */
@@ -79,7 +80,8 @@ struct rrto_receiver {
     uint32_t values[RRTO_RECEIVER_LANES]; /* digests of the small results that a lane has had lately; 0: none. Atomic */
     uint32_t starved_us;                  /* from the last reply; relaxed atomic */
     struct rrto_text_queue text;
-    uint64_t data_ns; /* when the first payload since the last reply began to come; the leader's */
+    uint64_t data_ns;   /* when the first payload since the last reply began to come; the leader's */
+    uint32_t link_rate; /* from the last reply that told one, in 100 kB/s; RRTO_RECEIVER_NO_RATE: taken; likewise */
     struct rrto_receiver_error error;
     struct rrto_counters *counters;
 };

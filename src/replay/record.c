@@ -171,7 +171,7 @@ static inline void repeat(struct rrto_record_encoder *encoder, uint64_t source, 
     if (flags & RRTO_RECORD_WAIT)
         flags |= RRTO_RECORD_HASH;
     if (__builtin_expect(flags & (RRTO_RECORD_WAIT | RRTO_RECORD_PAYLOAD), 0))
-        close_with(encoder, flags & (RRTO_RECORD_WAIT | RRTO_RECORD_PAYLOAD | RRTO_RECORD_HASH));
+        close_with(encoder, flags & (RRTO_RECORD_WAIT | RRTO_RECORD_PAYLOAD | RRTO_RECORD_CODED | RRTO_RECORD_HASH));
 }
 
 enum rrto_record_how rrto_record_encode(struct rrto_record_encoder *encoder, uint64_t source, const void *op,
@@ -197,7 +197,7 @@ enum rrto_record_how rrto_record_encode(struct rrto_record_encoder *encoder, uin
     } else if (predicted && put_patched(encoder, source, predicted, op, n_bytes, &changed)) {
         how = RRTO_RECORD_AS_PATCHED;
     }
-    flags &= RRTO_RECORD_WAIT | RRTO_RECORD_PAYLOAD;
+    flags &= RRTO_RECORD_WAIT | RRTO_RECORD_PAYLOAD | RRTO_RECORD_CODED;
     if (flags & RRTO_RECORD_WAIT)
         flags |= RRTO_RECORD_HASH;
     encoder->hash = rrto_record_hash(encoder->hash, op, n_bytes);

@@ -13,8 +13,9 @@ enum rrto_record_flags {
     RRTO_RECORD_WAIT = 1 << 2,    /* a REPLY is wanted for the last op */
     RRTO_RECORD_PAYLOAD = 1 << 3, /* the last op's `up` payload follows the record */
     RRTO_RECORD_PATCHED = 1 << 4,
-    RRTO_RECORD_HASH = 1 << 5, /* the audit hash after the last op follows */
-    RRTO_RECORD_SAME = 1 << 8, /* to encode only: the caller has found the op equal to its source */
+    RRTO_RECORD_HASH = 1 << 5,  /* the audit hash after the last op follows */
+    RRTO_RECORD_CODED = 1 << 6, /* with PAYLOAD: as coded.h has it */
+    RRTO_RECORD_SAME = 1 << 8,  /* to encode only: the caller has found the op equal to its source */
 };
 enum {
     RRTO_RECORD_MAX_OPS = 1 << 20,         /* in one record */
@@ -49,9 +50,9 @@ enum rrto_record_how { RRTO_RECORD_AS_LITERAL, RRTO_RECORD_AS_PREDICTED, RRTO_RE
 int rrto_record_encoder_init(struct rrto_record_encoder *encoder, uint64_t log_bytes, unsigned slot_kinds);
 void rrto_record_encoder_fini(struct rrto_record_encoder *encoder);
 /* Appends one op to the log and encodes it: relative to the op at position `source` where that is shorter, else
- * literally. The op's place is log.head before the call. flags: RRTO_RECORD_WAIT, RRTO_RECORD_PAYLOAD (both close the
- * record; the caller appends the payload to the stream right behind `out`). ret_changed (may be NULL): how many bytes
- * differ from the prediction, 0 for a literal one. */
+ * literally. The op's place is log.head before the call. flags: RRTO_RECORD_WAIT, RRTO_RECORD_PAYLOAD, with it
+ * RRTO_RECORD_CODED (they close the record; the caller appends the payload to the stream right behind `out`).
+ * ret_changed (may be NULL): how many bytes differ from the prediction, 0 for a literal one. */
 enum rrto_record_how rrto_record_encode(struct rrto_record_encoder *encoder, uint64_t source, const void *op,
                                         size_t n_bytes, unsigned flags, size_t *ret_changed);
 /* The op that is predicted from the one at `source`, valid until the next encode; NULL when that is not kept. */
@@ -97,12 +98,15 @@ struct rrto_record_decoder *rrto_record_decoder_create(uint64_t log_bytes, unsig
                                                        const struct rrto_record_callbacks *callbacks, void *arg);
 struct rrto_record_decoder *
 rrto_record_decoder_destroy(struct rrto_record_decoder *decoder); /* accepts NULL, returns NULL */
+/* From now on payloads may come coded; past_bytes: as coded.h has it. Before the first byte. RRTO_NO_MEMORY. */
+int rrto_record_decoder_accept_coded(struct rrto_record_decoder *decoder, uint64_t past_bytes);
 /* Takes the next bytes of the record stream, cut anywhere, payload included. Calls back as ops become complete. Returns
  * RRTO_OK or the failure, which is sticky: RRTO_PROTOCOL (malformed, or a source that is not in the log), RRTO_MISMATCH
  * (audit hash), RRTO_TOO_LARGE, RRTO_NO_MEMORY, or what a callback returned. */
 int rrto_record_decoder_feed(struct rrto_record_decoder *decoder, const void *data, size_t n);
 /* While a payload is being received: how many bytes of it are still wanted, and where the next one goes, so that they
- * can be read straight into place. 0 when the stream does not stand in a payload (or the decoder has failed). */
+ * can be read straight into place. 0 when the stream does not stand in a payload that is not coded (or the decoder has
+ * failed). */
 uint64_t rrto_record_decoder_wanted(const struct rrto_record_decoder *decoder, void **ret_to);
 /* n bytes have been put there (n <= wanted). Like feed. */
 int rrto_record_decoder_received(struct rrto_record_decoder *decoder, uint64_t n);

@@ -3,12 +3,13 @@
  * reads comes from an untrusted peer. */
 #include "base/status.h"
 #include "codec/codec.h"
+#include "replay/coded.h"
 #include "replay/patch.h"
 #include "replay/record.h"
 
 #include <stdlib.h>
 
-enum state { KIND, N, DISTANCE, N_PATCH, BODY, PATCH, HASH, PAYLOAD, ENDED };
+enum state { KIND, N, DISTANCE, N_PATCH, BODY, PATCH, HASH, PAYLOAD, CODED, ENDED };
 
 struct rrto_record_decoder {
     struct rrto_log log;
@@ -31,6 +32,7 @@ struct rrto_record_decoder {
     struct rrto_buf op;            /* the op being reconstructed */
     struct rrto_record_op pending; /* the op whose payload is being received */
     uint64_t n_received;
+    struct rrto_coded_reader *coded; /* NULL: payloads come as they are */
 };
 
 struct rrto_record_decoder *rrto_record_decoder_create(uint64_t log_bytes, unsigned slot_kinds,
@@ -58,9 +60,21 @@ struct rrto_record_decoder *rrto_record_decoder_destroy(struct rrto_record_decod
         rrto_log_fini(&decoder->log);
         rrto_buf_fini(&decoder->bytes);
         rrto_buf_fini(&decoder->op);
+        if (decoder->coded)
+            rrto_coded_reader_fini(decoder->coded);
+        free(decoder->coded);
         free(decoder);
     }
     return NULL;
+}
+
+int rrto_record_decoder_accept_coded(struct rrto_record_decoder *decoder, uint64_t past_bytes)
+{
+    decoder->coded = malloc(sizeof *decoder->coded);
+    if (!decoder->coded)
+        return RRTO_NO_MEMORY;
+    rrto_coded_reader_init(decoder->coded, past_bytes);
+    return RRTO_OK;
 }
 
 static int fail(struct rrto_record_decoder *decoder, int status)
@@ -95,8 +109,14 @@ static int finish_op(struct rrto_record_decoder *decoder, const uint8_t *bytes, 
             decoder->pending = op;
             decoder->n_received = 0;
             decoder->state = PAYLOAD;
-            return RRTO_OK;
+            if (!(decoder->flags & RRTO_RECORD_CODED))
+                return RRTO_OK;
+            decoder->state = CODED;
+            status = rrto_coded_reader_begin(decoder->coded, op.payload, op.n_payload);
+            return status == RRTO_OK ? RRTO_OK : fail(decoder, status);
         }
+        if (status == RRTO_OK && decoder->flags & RRTO_RECORD_CODED)
+            status = RRTO_PROTOCOL; /* nothing to be coded */
     }
     if (status == RRTO_OK)
         status = decoder->callbacks->op(decoder->arg, &op);
@@ -192,6 +212,8 @@ static int take_kind(struct rrto_record_decoder *decoder, uint8_t byte)
     unsigned allowed = RRTO_RECORD_WAIT | RRTO_RECORD_PAYLOAD | RRTO_RECORD_HASH;
     if (decoder->kind == RRTO_RECORD_PREDICTED)
         allowed |= RRTO_RECORD_PATCHED;
+    if (decoder->coded && decoder->flags & RRTO_RECORD_PAYLOAD)
+        allowed |= RRTO_RECORD_CODED;
     if (decoder->kind == RRTO_RECORD_END)
         allowed = 0;
     if (decoder->kind > RRTO_RECORD_END || decoder->flags & ~allowed)
@@ -264,6 +286,26 @@ static int take_varint_byte(struct rrto_record_decoder *decoder, uint8_t byte)
     return take_number(decoder, value);
 }
 
+static int payload_complete(struct rrto_record_decoder *decoder)
+{
+    decoder->state = KIND;
+    int status = decoder->callbacks->op(decoder->arg, &decoder->pending);
+    return status == RRTO_OK ? RRTO_OK : fail(decoder, status);
+}
+
+/* Bytes of a coded payload; returns how many of them were. */
+static size_t take_coded(struct rrto_record_decoder *decoder, const uint8_t *data, size_t n)
+{
+    size_t taken;
+    bool complete;
+    int status = rrto_coded_reader_feed(decoder->coded, data, n, &taken, &complete);
+    if (status != RRTO_OK)
+        fail(decoder, status);
+    else if (complete)
+        payload_complete(decoder);
+    return taken;
+}
+
 int rrto_record_decoder_received(struct rrto_record_decoder *decoder, uint64_t n)
 {
     if (decoder->status != RRTO_OK)
@@ -273,9 +315,7 @@ int rrto_record_decoder_received(struct rrto_record_decoder *decoder, uint64_t n
     decoder->n_received += n;
     if (decoder->n_received < decoder->pending.n_payload)
         return RRTO_OK;
-    decoder->state = KIND;
-    int status = decoder->callbacks->op(decoder->arg, &decoder->pending);
-    return status == RRTO_OK ? RRTO_OK : fail(decoder, status);
+    return payload_complete(decoder);
 }
 
 uint64_t rrto_record_decoder_wanted(const struct rrto_record_decoder *decoder, void **ret_to)
@@ -321,6 +361,9 @@ int rrto_record_decoder_feed(struct rrto_record_decoder *decoder, const void *da
             memcpy(to, at, take);
             at += take;
             rrto_record_decoder_received(decoder, take);
+            break;
+        case CODED:
+            at += take_coded(decoder, at, left);
             break;
         case ENDED:
             fail(decoder, RRTO_PROTOCOL);

@@ -34,6 +34,7 @@ int rrto_session_init(struct rrto_session *session, const struct rrto_conn *conn
     pthread_cond_init(&session->released, NULL);
     rrto_tracker_init(&session->tracker);
     rrto_memo_init(&session->answers);
+    rrto_coding_init(&session->coding, options->past_bytes, options->codec_stress, options->now_ns);
     int status = rrto_record_encoder_init(&session->encoder, options->log_bytes, options->slot_kinds);
     session->encoder.no_patches = !options->patch;
     if (status == RRTO_OK)
@@ -74,6 +75,7 @@ void rrto_session_fini(struct rrto_session *session, int timeout_ms)
     session->seq = rrto_seq_destroy(session->seq);
     rrto_tracker_fini(&session->tracker);
     rrto_ahead_fini(&session->ahead);
+    rrto_coding_fini(&session->coding);
     rrto_memo_fini(&session->answers);
     rrto_record_encoder_fini(&session->encoder);
     pthread_cond_destroy(&session->released);
@@ -173,6 +175,7 @@ void rrto_session_send_payload_locked(struct rrto_session *session, const void *
 {
     struct rrto_buf *out = &session->encoder.out;
     session->counters->payload_up += n;
+    session->counters->payload_sent_up += n;
     if (n < RRTO_SESSION_EARLY_BYTES) {
         rrto_buf_put(out, payload, n);
         return;
@@ -182,6 +185,42 @@ void rrto_session_send_payload_locked(struct rrto_session *session, const void *
     else
         put_ops(session, out->data, out->size, payload, n, !session->early);
     rrto_buf_clear(out);
+    session->n_pending_literals = 0;
+    __atomic_store_n(&session->pending_since_ns, 0, __ATOMIC_RELAXED);
+}
+
+/* Whatever is pending, the encoder's buffer included, leaves; `end`: and the frame with it. */
+static void put_pending(struct rrto_session *session, bool end)
+{
+    struct rrto_buf *out = &session->encoder.out;
+    if (out->failed)
+        out_failed(session);
+    else
+        put_ops(session, out->data, out->size, NULL, 0, end);
+    rrto_buf_clear(out);
+}
+
+void rrto_session_send_coded_locked(struct rrto_session *session, const void *payload, uint64_t n)
+{
+    struct rrto_buf *out = &session->encoder.out;
+    size_t before = out->size, n_sent = 0;
+    bool small = n < RRTO_SESSION_EARLY_BYTES;
+    session->counters->payload_up += n;
+    session->counters->payload_coded_up += n;
+    rrto_coding_begin(&session->coding, payload, n, out);
+    bool more = true;
+    while (more && !out->failed) {
+        more = rrto_coding_chunk(&session->coding, out);
+        if (more && !small) {
+            n_sent += out->size - before;
+            before = 0;
+            put_pending(session, false);
+        }
+    }
+    rrto_coding_end(&session->coding, payload, n);
+    session->counters->payload_sent_up += n_sent + out->size - before;
+    if (small)
+        return;
     session->n_pending_literals = 0;
     __atomic_store_n(&session->pending_since_ns, 0, __ATOMIC_RELAXED);
 }

@@ -6,6 +6,7 @@
 #define RRTO_REPLAY_SESSION_H
 
 #include "replay/ahead.h"
+#include "replay/coding.h"
 #include "replay/issue.h"
 #include "replay/memo.h"
 #include "replay/mode.h"
@@ -45,6 +46,8 @@ struct rrto_session_options {
     struct rrto_trace *trace;           /* may be NULL; owned by the caller */
     struct rrto_inferences *inferences; /* where inferences are recorded; may be NULL; owned by the caller */
     uint64_t period_ns;                 /* of an open loop; 0: inferences begin when the application begins them */
+    uint64_t past_bytes;                /* for coded payloads, as agreed with the server; 0: none are coded */
+    uint64_t codec_stress;              /* tests: a seed, and every payload is coded by any model; 0: no */
 };
 
 struct rrto_session {
@@ -66,6 +69,7 @@ struct rrto_session {
     struct rrto_memo answers;
     uint64_t lanes_used; /* bit set */
     struct rrto_ahead ahead;
+    struct rrto_coding coding;
     uint64_t n_predictions, n_dropped; /* for options.deviate */
     uint64_t n_pending_literals;
     bool frame_open; /* bytes of the present frame have left */
@@ -118,6 +122,8 @@ void rrto_session_flush_locked(struct rrto_session *session);
 /* With the issue lock: the payload of the op that was just encoded joins what is pending; a large one leaves with it,
  * in a frame that stays open. */
 void rrto_session_send_payload_locked(struct rrto_session *session, const void *payload, uint64_t n);
+/* The same, coded: chunk by chunk, each leaves before the next is coded. */
+void rrto_session_send_coded_locked(struct rrto_session *session, const void *payload, uint64_t n);
 /* Without the issue lock: back-pressure before a payload of n bytes. Blocks while the way out is more than half full.
  * False: lost. */
 bool rrto_session_make_room(struct rrto_session *session, uint64_t n);

@@ -39,6 +39,7 @@ void rrto_counters_totals(const struct rrto_counters *counters, struct rrto_coun
                                                    NOW(bytes_up),
                                                    NOW(bytes_down),
                                                    NOW(payload_up),
+                                                   NOW(payload_sent_up),
                                                    NOW(payload_down),
                                                    NOW(frames_up),
                                                    NOW(changed_bytes),
@@ -50,7 +51,7 @@ void rrto_counters_totals(const struct rrto_counters *counters, struct rrto_coun
                                                    NOW(waits.compute_ns),
                                                    NOW(waits.download_ns)};
 #undef NOW
-    ret_totals->op_bytes_up = ret_totals->bytes_up - ret_totals->payload_up;
+    ret_totals->op_bytes_up = ret_totals->bytes_up - ret_totals->payload_sent_up;
 }
 
 /* All but the times. */
@@ -68,6 +69,7 @@ static struct rrto_counters_inference difference(const struct rrto_counters_infe
     MINUS(bytes_up);
     MINUS(bytes_down);
     MINUS(payload_up);
+    MINUS(payload_sent_up);
     MINUS(payload_down);
     MINUS(op_bytes_up);
     MINUS(frames_up);

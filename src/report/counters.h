@@ -45,7 +45,8 @@ struct rrto_counters_inference {
     uint64_t round_trips;
     uint64_t bytes_up, bytes_down;
     uint64_t payload_up, payload_down;
-    uint64_t op_bytes_up; /* bytes_up - payload_up */
+    uint64_t payload_sent_up; /* what the payload took on the way: less, where it was coded */
+    uint64_t op_bytes_up;     /* bytes_up - payload_sent_up */
     uint64_t frames_up;
     uint64_t changed_bytes; /* that differ from the predicted ops */
     uint64_t blocked_ns;    /* of all threads, added up */
@@ -79,6 +80,7 @@ struct rrto_counters {
     uint64_t round_trips, blocked_ns;
     uint64_t bytes_up, bytes_down; /* everything after the fixed-size hello, before TLS and TCP */
     uint64_t payload_up, payload_down;
+    uint64_t payload_coded_up, payload_sent_up; /* of payload_up: that went coded; what all of it took on the way */
     uint64_t frames_up, changed_bytes, deviations, reconnects;
     struct rrto_counters_waits waits;
 

@@ -28,6 +28,8 @@
     X(bytes_down)                                                                                                      \
     X(payload_up)                                                                                                      \
     X(payload_down)                                                                                                    \
+    X(payload_coded_up)                                                                                                \
+    X(payload_sent_up)                                                                                                 \
     X(frames_up)                                                                                                       \
     X(inferences)                                                                                                      \
     X(deviations)                                                                                                      \
@@ -41,6 +43,7 @@
     X("round_trips_per_inference_last", round_trips)                                                                   \
     X("bytes_up_per_inference_last", bytes_up)                                                                         \
     X("bytes_down_per_inference_last", bytes_down)                                                                     \
+    X("payload_sent_up_per_inference_last", payload_sent_up)                                                           \
     X("op_bytes_up_per_inference_last", op_bytes_up)                                                                   \
     X("frames_up_per_inference_last", frames_up)                                                                       \
     X("arg_bytes_changed_per_inference_last", changed_bytes)                                                           \

@@ -41,6 +41,7 @@ static int encode_hello(struct rrto_buf *out, const struct rrto_control_hello *h
     message.log_bytes = hello->log_bytes;
     message.slot_kinds = hello->slot_kinds;
     message.reply_times = hello->reply_times;
+    message.past_bytes = hello->past_bytes;
     message.memory_wanted = hello->memory_wanted;
     message.n_candidates = hello->n_candidates;
     message.candidates = pointers;
@@ -74,6 +75,7 @@ static int encode_welcome(struct rrto_buf *out, const struct rrto_control_welcom
     message.compute = (char *)(uintptr_t)welcome->compute;
     message.log_bytes = welcome->log_bytes;
     message.gates = welcome->n_gates;
+    message.past_bytes = welcome->past_bytes;
     Rrto__Control control = RRTO__CONTROL__INIT;
     control.kind_case = RRTO__CONTROL__KIND_WELCOME;
     control.welcome = &message;
@@ -112,6 +114,7 @@ static int decode_hello(const Rrto__Hello *message, struct rrto_control_hello *h
     hello->log_bytes = message->log_bytes;
     hello->slot_kinds = message->slot_kinds;
     hello->reply_times = message->reply_times;
+    hello->past_bytes = message->past_bytes;
     hello->memory_wanted = message->memory_wanted;
     hello->n_candidates = (uint32_t)message->n_candidates;
     for (uint32_t i = 0; i < hello->n_candidates; i++) {
@@ -155,6 +158,7 @@ static int decode_welcome(const Rrto__Welcome *message, struct rrto_control_welc
     copy_text(welcome->compute, sizeof welcome->compute, message->compute);
     welcome->log_bytes = message->log_bytes;
     welcome->n_gates = message->gates;
+    welcome->past_bytes = message->past_bytes;
     return RRTO_OK;
 }
 

@@ -23,6 +23,7 @@ struct rrto_control_hello {
     uint64_t log_bytes;     /* of past ops that both sides keep */
     uint32_t slot_kinds;    /* how both sides predict words: src/replay/slots.h */
     bool reply_times;       /* the REPLYs are to carry the server's times */
+    uint64_t past_bytes;    /* of payloads that both sides keep for coded ones; 0: none are coded */
     uint64_t memory_wanted; /* device memory in bytes; 0 = what the server grants */
     uint32_t n_candidates;
     struct rrto_control_range candidates[RRTO_CONTROL_MAX_CANDIDATES]; /* for the arena, the best first */
@@ -42,7 +43,8 @@ struct rrto_control_welcome {
     bool soft;
     char compute[32]; /* "real", "skip" or "N ms" */
     uint64_t log_bytes;
-    uint32_t n_gates; /* how many may be closed at a time; 0: the device's streams cannot wait for the host */
+    uint32_t n_gates;    /* how many may be closed at a time; 0: the device's streams cannot wait for the host */
+    uint64_t past_bytes; /* as agreed */
 };
 
 /* Worker to client instead of a Welcome: why there will be no session. */

@@ -142,18 +142,20 @@ void rrto_reply_head_encode(uint8_t out[RRTO_REPLY_HEAD_BYTES], const struct rrt
     memcpy(out + 16, &head->status, 4);
     out[20] = head->library;
     out[21] = head->flags;
+    memcpy(out + 22, &head->link_rate, 2);
     memcpy(out + 24, &head->starved_us, 4);
 }
 
 int rrto_reply_head_decode(const uint8_t in[RRTO_REPLY_HEAD_BYTES], struct rrto_reply_head *ret_head)
 {
-    if (in[20] > RRTO_WIRE_CUDNN || in[21] & ~RRTO_REPLY_TIMES || in[22] || in[23])
+    if (in[20] > RRTO_WIRE_CUDNN || in[21] & ~RRTO_REPLY_TIMES)
         return RRTO_PROTOCOL;
     memcpy(&ret_head->position, in, 8);
     memcpy(&ret_head->audit_hash, in + 8, 8);
     memcpy(&ret_head->status, in + 16, 4);
     ret_head->library = in[20];
     ret_head->flags = in[21];
+    memcpy(&ret_head->link_rate, in + 22, 2);
     memcpy(&ret_head->starved_us, in + 24, 4);
     return RRTO_OK;
 }

@@ -88,7 +88,8 @@ struct rrto_reply_head {
     uint64_t audit_hash; /* after the op at position */
     int32_t status;      /* of the op at position: the vendor's, or < 0 an rrto_status */
     uint8_t library;
-    uint8_t flags;       /* enum rrto_reply_flags */
+    uint8_t flags;      /* enum rrto_reply_flags */
+    uint16_t link_rate; /* at which the last large payload came, in 100 kB/s; 0: none; 65,535: as fast as it was read */
     uint32_t starved_us; /* how long the executor waited inside open frames since the last reply */
 };
 void rrto_reply_head_encode(uint8_t out[RRTO_REPLY_HEAD_BYTES], const struct rrto_reply_head *head);

@@ -13,6 +13,7 @@ VARIANTS = [
     ("replay", "replay", {}),
     ("replay with forced deviations", "replay", {"RRTO_DEVIATE": "7"}),
     ("replay with tiny frames", "replay", {"RRTO_FRAME_BYTES": "4096"}),
+    ("replay with payloads coded by any model", "replay", {"RRTO_CODEC_STRESS": "7"}),
 ]
 # How the CPU's results compare: options of compare.py.
 AGAINST_CPU = {

@@ -10,7 +10,7 @@ GEN_API = r"gen/api_\w+\.h"
 ALLOWED = {
     "src/base": [],
     "src/codec": ["base/"],
-    "src/compress": ["base/"],
+    "src/compress": ["base/", "codec/"],
     "src/fatbin": ["base/", "compress/"],
     "src/seq": [],
     "src/report": ["base/"],
@@ -21,7 +21,7 @@ ALLOWED = {
     "src/cuda": ["base/", "codec/", "api/", "compress/", "fatbin/", "gen/",
                  r"replay/(issue|exit|process)\.h"],
     "src/cli": ["base/", "wire/", "report/", "seq/", "energy/", r"replay/(mode|predict|record|trace|log|optable|tracker|patch|claim)\.h", r"gen/ops\.h"],
-    "server": ["base/", "codec/", "api/", "wire/", "fatbin/", "compress/", r"replay/(log|record|patch)\.h", "gen/", "server/"],
+    "server": ["base/", "codec/", "api/", "wire/", "fatbin/", "compress/", r"replay/(log|record|patch|coded)\.h", "gen/", "server/"],
     "soft": ["base/", "fatbin/", "compress/", GEN_API],
     "interpose": ["api/", "gen/"],
 }

@@ -4,8 +4,8 @@
  * that is held up. And cuGetProcAddress gives the function of the version that is asked for, or none. Not on the soft
  * driver, which has no graphs and looks at no version.
  *
- * Rule: 6, 25
  * Oracle: plain
+ * Rule: 6, 25
  * Seen to fail: in plain, which is tried first: NULL stays the legacy stream: beginning a capture of it is refused; all
  * threads have one stream: the first two lines are wrong; that NULL is the thread's own outlasts the call: a capture of
  * the legacy stream begins; the version is not looked at: "cuFuncLoad", "cuStreamGetId" and "four functions"; the flag

@@ -24,6 +24,7 @@ static void test_inferences(void **state)
         counters.round_trips += i == 3 ? 50 : 2;
         counters.bytes_up += 1000;
         counters.payload_up += 900;
+        counters.payload_sent_up += 900;
         counters.ops += 10;
         counters.ops_literal += i < 2 ? 10 : 1;
         rrto_counters_result(&counters, 1000 * (i + 1));

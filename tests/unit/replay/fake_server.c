@@ -83,6 +83,7 @@ static void reply(struct fake_server *server, uint64_t position, int32_t status,
                                      .status = status,
                                      .library = RRTO_WIRE_CUDA,
                                      .flags = server->times ? RRTO_REPLY_TIMES : 0,
+                                     .link_rate = __atomic_load_n(&server->link_rate, __ATOMIC_RELAXED),
                                      .starved_us = __atomic_load_n(&server->starved_us, __ATOMIC_RELAXED)};
     rrto_reply_head_encode(head, &values);
     if (server->times) {
@@ -172,6 +173,8 @@ static void *serve(void *arg)
     struct rrto_chunk chunk;
     rrto_reader_init(reader, &server->conn);
     server->decoder = rrto_record_decoder_create(1 << 20, RRTO_SLOTS_ALL, &callbacks, server);
+    if (server->past_bytes)
+        assert_int_equal(rrto_record_decoder_accept_coded(server->decoder, server->past_bytes), RRTO_OK);
     if (server->read_delay)
         await_release(server);
     while (server->status == RRTO_OK && rrto_reader_chunk(reader, -1, &chunk) == RRTO_OK) {
@@ -192,6 +195,7 @@ static void *serve(void *arg)
             const uint8_t *bytes;
             if (rrto_reader_some(reader, &bytes, &n) != RRTO_OK)
                 break;
+            server->n_stream_bytes += n;
             server->status = rrto_record_decoder_feed(server->decoder, bytes, n);
         }
     }

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Coded payloads: what is coded, what is not, and that every payload arrives as it was. */
+#include "fake_client.h"
+
+enum { SIDE = 72, N = 3 * SIDE * SIDE * 4, PAST_BYTES = 16 << 20, SLOW = 100 /* 10 MB/s */, FAST = UINT16_MAX };
+
+static uint8_t image[N];
+static uint64_t hashes[400];
+static unsigned n_hashes;
+
+/* Planes of floats that are pixels of a picture that moves, or noise. */
+static void take_picture(unsigned number, bool noise)
+{
+    uint64_t random = number * 0x9e3779b97f4a7c15u + 1;
+    for (uint32_t i = 0; i < N / 4; i++) {
+        uint32_t x = i % SIDE + number, y = i / SIDE % SIDE, plane = i / SIDE / SIDE;
+        random = random * 6364136223846793005u + 1442695040888963407u;
+        uint32_t bits = (uint32_t)(random >> 32);
+        float value = (float)((x * x * 7 % 61 + x + 2 * y + (bits >> 30)) % 256) / 255.0f - 0.4f - 0.02f * (float)plane;
+        if (!noise)
+            memcpy(&bits, &value, sizeof bits);
+        memcpy(image + 4 * (size_t)i, &bits, sizeof bits);
+    }
+}
+
+static void infer(unsigned number, bool noise)
+{
+    uint64_t position;
+    take_picture(number, noise);
+    hashes[n_hashes++] = rrto_record_hash(0, image, sizeof image);
+    assert_int_equal(copy_up(0, image, sizeof image), 0);
+    memset(image, 255, sizeof image); /* it was snapshotted */
+    for (uint32_t i = 0; i < 10; i++)
+        assert_int_equal(work(0, i % 9, 0), 0);
+    assert_int_equal(copy_down(0, output, sizeof output, true, &position), 0);
+}
+
+/* A look at the clock takes 20 us: so does coding a chunk. */
+static uint64_t slow_clock(void)
+{
+    return __atomic_add_fetch(&clock_ns, 20000, __ATOMIC_RELAXED);
+}
+
+static void start(uint64_t past_bytes, uint16_t link_rate, uint64_t stress)
+{
+    fake_init(&server);
+    server.past_bytes = past_bytes;
+    server.link_rate = link_rate;
+    n_hashes = 0;
+    struct rrto_session_options options = defaults("replay");
+    options.past_bytes = past_bytes;
+    options.codec_stress = stress;
+    options.now_ns = slow_clock;
+    begin(&options);
+}
+
+static void finish(void)
+{
+    end();
+    unsigned n = 0;
+    for (size_t i = 0; i < server.n_ops; i++)
+        if (server.ops[i].number == FAKE_H2D)
+            assert_int_equal(server.ops[i].payload_hash, hashes[n++]);
+    assert_int_equal(n, n_hashes);
+    assert_true(server.ended && server.status == RRTO_OK);
+    assert_true(counters.payload_sent_up < counters.bytes_up);
+    fake_fini(&server);
+}
+
+/* On a slow link an input is coded once it has repeated, and takes a part of the bytes; what the ops take is as ever.
+ */
+static void test_slow_link(void **state)
+{
+    (void)state;
+    start(PAST_BYTES, SLOW, 0);
+    for (unsigned i = 0; i < 12; i++)
+        infer(i, false);
+    finish();
+    rrto_counters_close_last(&counters);
+    assert_int_equal(counters.payload_up, 12 * N);
+    assert_true(counters.payload_coded_up >= 9 * N && counters.payload_coded_up < 12 * N);
+    assert_true(RRTO_COUNTERS_MEDIAN(&counters, payload_sent_up) < N / 5);
+    assert_true(RRTO_COUNTERS_MEDIAN(&counters, bytes_up) < N / 5);
+    assert_true(RRTO_COUNTERS_MEDIAN(&counters, op_bytes_up) <= 64 + 24 + 24); /* the chunks' heads with it */
+    assert_int_equal(RRTO_COUNTERS_MEDIAN(&counters, round_trips), 1);
+    assert_int_equal(RRTO_COUNTERS_MEDIAN(&counters, frames_up), 1);
+}
+
+/* Nothing is coded on a fast link, on one that nobody has measured, and where the server did not agree. */
+static void test_fast_link(void **state)
+{
+    (void)state;
+    for (unsigned round = 0; round < 3; round++) {
+        start(round == 2 ? 0 : PAST_BYTES, round == 0 ? FAST : round == 1 ? 0 : SLOW, 0);
+        for (unsigned i = 0; i < 8; i++)
+            infer(i, false);
+        finish();
+        assert_int_equal(counters.payload_coded_up, 0);
+        assert_int_equal(counters.payload_sent_up, 8 * N);
+    }
+}
+
+/* A link that becomes fast: coding ends; one that becomes slow: it begins. */
+static void test_changing_link(void **state)
+{
+    (void)state;
+    start(PAST_BYTES, FAST, 0);
+    for (unsigned i = 0; i < 5; i++)
+        infer(i, false);
+    assert_int_equal(counters.payload_coded_up, 0);
+    __atomic_store_n(&server.link_rate, SLOW, __ATOMIC_RELAXED);
+    for (unsigned i = 5; i < 10; i++)
+        infer(i, false);
+    uint64_t coded = counters.payload_coded_up;
+    assert_true(coded >= 3 * N);
+    /* So fast that coding takes longer than sending what was coded: now and then a payload goes as it is, to see. */
+    __atomic_store_n(&server.link_rate, 5000, __ATOMIC_RELAXED);
+    infer(10, false);
+    coded = counters.payload_coded_up;
+    for (unsigned i = 11; i < 111; i++)
+        infer(i, false);
+    assert_int_equal(counters.payload_coded_up, coded + 99 * N);
+    /* So fast that coding does not pay. */
+    __atomic_store_n(&server.link_rate, FAST - 1, __ATOMIC_RELAXED);
+    for (unsigned i = 111; i < 116; i++)
+        infer(i, false);
+    coded = counters.payload_coded_up;
+    for (unsigned i = 116; i < 124; i++)
+        infer(i, false);
+    assert_int_equal(counters.payload_coded_up, coded);
+    finish();
+}
+
+/* Noise is tried once, and then sent as it is; when it becomes a picture, that is found, in time. */
+static void test_noise(void **state)
+{
+    (void)state;
+    start(PAST_BYTES, SLOW, 0);
+    for (unsigned i = 0; i < 40; i++)
+        infer(i, true);
+    assert_int_equal(counters.payload_coded_up, 0);
+    for (unsigned i = 40; i < 310; i++)
+        infer(i, false);
+    assert_true(counters.payload_coded_up >= 5 * N);
+    finish();
+}
+
+/* The same slot, another kind of payload: coded worse, then learned again. */
+static void test_learns_again(void **state)
+{
+    (void)state;
+    start(PAST_BYTES, SLOW, 0);
+    for (unsigned i = 0; i < 6; i++)
+        infer(i, false);
+    for (unsigned i = 6; i < 30; i++)
+        infer(i, true);
+    uint64_t coded = counters.payload_coded_up;
+    infer(30, true);
+    assert_int_equal(counters.payload_coded_up, coded);
+    finish();
+}
+
+/* Every payload, of any length, by any model. */
+static void test_stress(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed < 30; seed++) {
+        uint64_t position, random = seed;
+        start(seed % 3 ? PAST_BYTES : 1 << 16, 0, seed);
+        for (unsigned i = 0; i < 12; i++) {
+            random = random * 6364136223846793005u + 1442695040888963407u;
+            size_t n = i % 3 == 0 ? sizeof image : (size_t)(random >> 33) % sizeof image;
+            n = i % 5 == 4 ? n % 50 : n;
+            take_picture(i / 2, random >> 60 == 0);
+            hashes[n_hashes++] = n ? rrto_record_hash(0, image, n) : 0;
+            assert_int_equal(copy_up(0, image, n), 0);
+            assert_int_equal(work(0, i % 9, 0), 0);
+            assert_int_equal(copy_down(0, output, sizeof output, true, &position), 0);
+        }
+        assert_int_equal(counters.payload_coded_up, counters.payload_up);
+        finish();
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_slow_link), cmocka_unit_test(test_fast_link),    cmocka_unit_test(test_changing_link),
+        cmocka_unit_test(test_noise),     cmocka_unit_test(test_learns_again), cmocka_unit_test(test_stress),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How fast a payload came: by the clock where reading waited, "fast" where it did not. */
+#include "arrival.h"
+
+#include "test.h"
+
+static uint16_t rate_of(uint64_t n, uint64_t spent_ns, uint64_t waited_ns)
+{
+    struct rrto_arrival arrival = {.n_bytes = 12345};
+    rrto_arrival_begin(&arrival, 1000, 77);
+    arrival.n_bytes += n;
+    rrto_arrival_end(&arrival, 1000 + spent_ns, 77 + waited_ns);
+    return rrto_arrival_take(&arrival);
+}
+
+static void test_rates(void **state)
+{
+    (void)state;
+    assert_int_equal(rate_of(600000, 60000000, 59000000), 100);               /* 10 MB/s */
+    assert_int_equal(rate_of(600000, 4800000, 4000000), 1250);                /* 1 Gbit/s */
+    assert_int_equal(rate_of(600000, UINT64_C(60000000000), 59000000000), 1); /* slower than can be told */
+    assert_int_equal(rate_of(600000, 60000000, 20000000), RRTO_ARRIVAL_FAST); /* mostly read, not waited for */
+    assert_int_equal(rate_of(600000, 50, 50), RRTO_ARRIVAL_FAST);
+    assert_int_equal(rate_of(600000, 0, 0), RRTO_ARRIVAL_FAST);
+    assert_int_equal(rate_of(RRTO_ARRIVAL_LEAST_BYTES - 1, 60000000, 59000000), 0); /* too little to tell */
+}
+
+static void test_told_once(void **state)
+{
+    (void)state;
+    struct rrto_arrival arrival = {0};
+    rrto_arrival_begin(&arrival, 0, 0);
+    arrival.n_bytes += 100000;
+    rrto_arrival_end(&arrival, 10000000, 10000000);
+    assert_int_equal(rrto_arrival_take(&arrival), 100);
+    assert_int_equal(rrto_arrival_take(&arrival), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_rates), cmocka_unit_test(test_told_once)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
