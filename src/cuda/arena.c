@@ -170,11 +170,12 @@ int32_t rrto_arena_free(uint64_t address)
     if (!rrto_arena_find(address, &base, &n_bytes) || base != address)
         return RRTO_CUDA_INVALID_VALUE;
     /* Freeing puts every stream behind every other one, and CUDA's waits for the device. */
-    if (rrto_host_functions_any())
-        rrto_host_functions_wait_all();
+    int32_t result = rrto_host_functions_any() ? rrto_host_functions_wait_all() : RRTO_CUDA_SUCCESS;
+    if (result)
+        return result;
     /* First the op, then the range: whoever is given these addresses next issues its mem_alloc later. */
     struct rrto_args_mem_free args = {.va = address, .n_bytes = n_bytes};
-    int32_t result = rrto_cuda_issued(rrto_issue_mem_free(&args, NULL));
+    result = rrto_cuda_issued(rrto_issue_mem_free(&args, NULL));
     pthread_mutex_lock(&arena.lock);
     release(address);
     pthread_mutex_unlock(&arena.lock);

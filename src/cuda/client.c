@@ -42,7 +42,7 @@ bool rrto_client_id_stream(cudaStream_t handle, uint32_t *ret_id)
     /* Most calls of the soft cuBLAS and cuDNN compute at the call, once what is before them has run: the server's
      * executor would wait, and never get to what it waits for. */
     if (rrto_host_functions_any() && rrto_session_device()->soft)
-        rrto_host_functions_wait(*ret_id);
+        (void)rrto_host_functions_wait(*ret_id);
     return true;
 }
 

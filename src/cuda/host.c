@@ -105,8 +105,9 @@ int32_t rrto_host_free(void *memory)
     if (!memory)
         return RRTO_CUDA_SUCCESS;
     struct rrto_host_range range;
-    if (rrto_host_functions_any())
-        rrto_host_functions_wait_all(); /* they may still use it */
+    int32_t error = rrto_host_functions_any() ? rrto_host_functions_wait_all() : RRTO_CUDA_SUCCESS;
+    if (error) /* they may still use it */
+        return error;
     if (!remove_range((uintptr_t)memory, false, &range))
         return RRTO_CUDA_INVALID_VALUE;
     rrto_issue_drain(memory, range.n_bytes);
@@ -127,8 +128,9 @@ int32_t rrto_host_unregister(void *memory)
     struct rrto_host_range range;
     if (!memory)
         return RRTO_CUDA_INVALID_VALUE;
-    if (rrto_host_functions_any())
-        rrto_host_functions_wait_all();
+    int32_t error = rrto_host_functions_any() ? rrto_host_functions_wait_all() : RRTO_CUDA_SUCCESS;
+    if (error)
+        return error;
     if (!remove_range((uintptr_t)memory, true, &range))
         return RRTO_CUDA_HOST_NOT_REGISTERED;
     rrto_issue_drain(memory, range.n_bytes);

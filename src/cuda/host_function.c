@@ -19,11 +19,12 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <time.h>
 
 /* The server's page-locked blocks have twice a piece; what it may keep beyond its limit is four times what we leave
  * there.
  */
-enum { PIECE_BYTES = 32 << 20, BEHIND_BYTES = 256 << 20 };
+enum { PIECE_BYTES = 32 << 20, BEHIND_BYTES = 256 << 20, LOOK_NS = 50000000 };
 
 struct host_call {
     struct host_call *next;
@@ -102,6 +103,26 @@ static void release(size_t n)
     pthread_mutex_unlock(&state.lock);
 }
 
+/* Waits until something has changed, or for a while: nobody says here that the process is ending or the session is
+ * lost, which are what ends a wait for a function that does not return. That error. Called and returns with the lock.
+ */
+static int32_t wait_for_change(void)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += LOOK_NS;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    (void)pthread_cond_timedwait(&state.changed, &state.lock, &until);
+    pthread_mutex_unlock(&state.lock);
+    rrto_issue_receive();
+    int32_t over = rrto_cuda_sticky();
+    pthread_mutex_lock(&state.lock);
+    return over;
+}
+
 /* Places for n gates. Blocks while there are too many, as CUDA does when its queues are full. */
 static int32_t reserve(size_t n)
 {
@@ -118,12 +139,15 @@ static int32_t reserve(size_t n)
     if (n > device->n_gates)
         return RRTO_CUDA_NOT_SUPPORTED;
     pthread_mutex_lock(&state.lock);
-    while (state.n_closed + n > device->n_gates && !is_helper)
-        pthread_cond_wait(&state.changed, &state.lock);
-    state.n_closed += n;
-    __atomic_store_n(&rrto_host_functions_are_there, true, __ATOMIC_RELEASE);
+    int32_t over = RRTO_CUDA_SUCCESS;
+    while (!over && state.n_closed + n > device->n_gates && !is_helper)
+        over = wait_for_change();
+    if (!over) {
+        state.n_closed += n;
+        __atomic_store_n(&rrto_host_functions_are_there, true, __ATOMIC_RELEASE);
+    }
     pthread_mutex_unlock(&state.lock);
-    return RRTO_CUDA_SUCCESS;
+    return over;
 }
 
 static uint32_t mint(void)
@@ -217,29 +241,33 @@ bool rrto_host_functions_keep(uint32_t stream)
     return pending;
 }
 
-void rrto_host_functions_wait(uint32_t stream)
+int32_t rrto_host_functions_wait(uint32_t stream)
 {
     struct rrto_behind behind;
+    int32_t over = RRTO_CUDA_SUCCESS;
     if (is_helper) /* a function may not call CUDA; one that does must not wait for itself */
-        return;
+        return over;
     pthread_mutex_lock(&state.lock);
     if (state.n_closed) {
         rrto_behind_copy(&behind, rrto_behind_of(stream)); /* what comes later is somebody else's affair */
-        while (pending_locked(&behind, false))
-            pthread_cond_wait(&state.changed, &state.lock);
+        while (!over && pending_locked(&behind, false))
+            over = wait_for_change();
         rrto_behind_fini(&behind);
     }
     pthread_mutex_unlock(&state.lock);
+    return over;
 }
 
-void rrto_host_functions_wait_all(void)
+int32_t rrto_host_functions_wait_all(void)
 {
+    int32_t over = RRTO_CUDA_SUCCESS;
     if (is_helper || n_places)
-        return;
+        return over;
     pthread_mutex_lock(&state.lock);
-    while (state.n_closed)
-        pthread_cond_wait(&state.changed, &state.lock);
+    while (!over && state.n_closed)
+        over = wait_for_change();
     pthread_mutex_unlock(&state.lock);
+    return over;
 }
 
 bool rrto_host_functions_room(uint64_t n_bytes)

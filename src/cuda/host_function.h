@@ -34,9 +34,10 @@ void rrto_host_functions_wait_event(uint32_t stream, uint32_t event);
 /* Whether the stream's next work comes behind a function that has not run; whether what a query of it asks for does. */
 bool rrto_host_functions_pending(uint32_t stream);
 bool rrto_host_functions_keep(uint32_t stream);
-/* Waits until it does not; until there are none at all. Not on a function's own thread. */
-void rrto_host_functions_wait(uint32_t stream);
-void rrto_host_functions_wait_all(void);
+/* Waits until it does not; until there are none at all. Not on a function's own thread. A function may never return: an
+ * error if the session is lost meanwhile, or the process is ending; whatever is issued then gets it, too. */
+int32_t rrto_host_functions_wait(uint32_t stream);
+int32_t rrto_host_functions_wait_all(void);
 
 /* The server keeps what is copied behind a function, in either direction, until that has run: whether n bytes more have
  * room there (and are counted). If not, the copy waits for the functions first. */

@@ -83,7 +83,7 @@ bool rrto_memory_reads_late(const void *src, uint64_t n, uint32_t stream, bool s
     if (!synchronous && rrto_host_pinned(src, n) && rrto_host_functions_room(n))
         return true;
     /* CUDA synchronises the stream before it reads a pageable source, and with a synchronous copy. */
-    rrto_host_functions_wait(stream);
+    (void)rrto_host_functions_wait(stream);
     return false;
 }
 
@@ -103,7 +103,7 @@ static int32_t d2h_row(uint64_t dst, uint64_t src, uint64_t n, uint32_t stream, 
 {
     if (rrto_host_functions_any() && !rrto_capture_has(stream) && rrto_host_functions_pending(stream) &&
         (wait || !rrto_host_functions_room(n)))
-        rrto_host_functions_wait(stream);
+        (void)rrto_host_functions_wait(stream);
     struct rrto_args_mem_copy_d2h args = {.src = src, .n_bytes = n, .stream = stream};
     struct rrto_issue_extra extra = {.down = (void *)(uintptr_t)dst, .wait = wait};
     return rrto_cuda_issued(rrto_issue_mem_copy_d2h(&args, &extra));

@@ -53,6 +53,9 @@ void rrto_issue_hold(bool hold);
 void rrto_issue_flush(void);
 /* The application says that an inference ends here (include/rrto/rrto.h). Nothing without a session. */
 void rrto_issue_mark(void);
+/* Handles what has arrived, if nobody else receives; does not block. For those who wait, but not for the server: a
+ * session that is lost meanwhile has its error then. */
+void rrto_issue_receive(void);
 
 /* The entry and the exit of every API call (generated code calls these): counts the call, keeps errno, samples its
  * time, and in percall mode makes the exchange for calls that did not cross the link themselves. */
@@ -94,8 +97,7 @@ bool rrto_session_open(void);
 struct rrto_session_error {
     const char *library; /* "cuda" (driver), "cublas", "cublaslt", "cudnn", or "" for transport trouble */
     int32_t code;
-    bool left; /* nothing has failed: this process is ending and has said goodbye; a call that was waiting learns it
-                  here */
+    bool left; /* nothing has failed: this process is ending; a call that was under way learns it here */
     char text[240];
 };
 bool rrto_session_error(struct rrto_session_error *ret_error);

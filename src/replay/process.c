@@ -274,8 +274,12 @@ bool rrto_session_error(struct rrto_session_error *ret_error)
         ret_error->left = false;
         return true;
     }
-    if (state != RRTO_PROCESS_OPEN || !rrto_receiver_lost(&rrto_process.session.receiver))
-        return false;
+    if (state != RRTO_PROCESS_OPEN || !rrto_receiver_lost(&rrto_process.session.receiver)) {
+        bool ending = __atomic_load_n(&rrto_process.exiting, __ATOMIC_RELAXED);
+        if (ending)
+            *ret_error = (struct rrto_session_error){.library = "", .left = true};
+        return ending;
+    }
     struct rrto_receiver *receiver = &rrto_process.session.receiver;
     pthread_mutex_lock(&receiver->lock);
     ret_error->library = receiver->error.library;
@@ -290,7 +294,7 @@ bool rrto_session_error(struct rrto_session_error *ret_error)
 int32_t rrto_issue(const uint8_t *bytes, size_t n_bytes, const struct rrto_issue_extra *extra)
 {
     struct rrto_session *session = rrto_process_session();
-    if (!session)
+    if (!session || __atomic_load_n(&rrto_process.exiting, __ATOMIC_RELAXED)) /* the call began before the end did */
         return RRTO_LOST;
     struct rrto_thread *thread = rrto_thread_get();
     take_lane(thread, session);
@@ -382,4 +386,10 @@ void rrto_issue_flush(void)
 {
     if (rrto_session_open())
         rrto_session_flush(&rrto_process.session);
+}
+
+void rrto_issue_receive(void)
+{
+    if (rrto_session_open())
+        rrto_receiver_pump(&rrto_process.session.receiver);
 }

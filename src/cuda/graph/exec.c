@@ -273,7 +273,7 @@ static int32_t issue_late(const struct rrto_work *work, const struct launch *lau
 static void let_functions_run(const struct launch *launch)
 {
     rrto_issue_hold(false);
-    rrto_host_functions_wait(launch->stream);
+    (void)rrto_host_functions_wait(launch->stream);
     rrto_issue_hold(true);
 }
 

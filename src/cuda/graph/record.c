@@ -205,8 +205,8 @@ static bool may_synchronise(const uint8_t *op)
 
 int32_t rrto_client_issue(const uint8_t *bytes, size_t n_bytes, const struct rrto_issue_extra *extra)
 {
-    if (rrto_host_functions_any() && may_synchronise(bytes))
-        rrto_host_functions_wait_all();
+    if (rrto_host_functions_any() && may_synchronise(bytes) && rrto_host_functions_wait_all())
+        return RRTO_LOST;
     return __builtin_expect(rrto_capture_watched(), 0) ? issue_watched(bytes, n_bytes, extra)
                                                        : rrto_issue(bytes, n_bytes, extra);
 }

@@ -200,6 +200,10 @@ void rrto_issue_flush(void)
 {
 }
 
+void rrto_issue_receive(void)
+{
+}
+
 const struct rrto_device_info *rrto_session_device(void)
 {
     return fake.lost ? NULL : &fake.device;

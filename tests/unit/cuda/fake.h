@@ -6,6 +6,8 @@
 #include "gen/ops.h"
 #include "replay/issue.h"
 
+#include <stdatomic.h>
+
 /* One issued op. */
 struct fake_op {
     uint16_t number;
@@ -28,7 +30,7 @@ struct fake {
     int32_t await_status; /* what the reply to a gate says */
     uint64_t base;        /* position of ops[0] */
     uint64_t completed;   /* this many ops are complete */
-    bool lost;            /* there is a sticky error */
+    atomic_bool lost;     /* there is a sticky error */
     struct rrto_session_error error;
     bool held;
     size_t n_drains;

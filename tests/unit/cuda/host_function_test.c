@@ -3,14 +3,17 @@
  * which streams are behind them. */
 #include "../test.h"
 #include "cuda/behind.h"
+#include "cuda/error.h"
 #include "cuda/host_function.h"
 #include "cuda/stream.h"
 #include "fake.h"
 #include "gen/client_bodies.h"
 
+#include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <time.h>
 
 enum { NON_BLOCKING = 1, N = 100 };
 
@@ -40,7 +43,7 @@ static void count(void *n)
 static void until_all_have_run(void)
 {
     atomic_store(&go, 1);
-    rrto_host_functions_wait_all();
+    assert_int_equal(rrto_host_functions_wait_all(), 0);
 }
 
 static size_t n_of(uint16_t number)
@@ -202,6 +205,89 @@ static void more_than_the_server_has(void **state)
     assert_int_equal(n, 50);
 }
 
+static void *memory, *pinned, *registered;
+static cudaStream_t held;
+
+static int32_t wait_for_stream(void)
+{
+    return rrto_host_functions_wait(0);
+}
+static int32_t launch_one_more(void)
+{
+    return rrto_host_functions_begin(1);
+}
+static int32_t copy_pageable(void)
+{
+    return (int32_t)rrto_client_cudaMemcpyAsync(memory, fake.device.name, N, cudaMemcpyHostToDevice, held);
+}
+static int32_t copy_down(void)
+{
+    static char to[N];
+    return (int32_t)rrto_client_cudaMemcpy(to, memory, N, cudaMemcpyDeviceToHost);
+}
+static int32_t free_memory(void)
+{
+    return (int32_t)rrto_client_cudaFree(memory);
+}
+static int32_t free_pinned(void)
+{
+    return (int32_t)rrto_client_cudaFreeHost(pinned);
+}
+static int32_t unregister(void)
+{
+    return (int32_t)rrto_client_cudaHostUnregister(registered);
+}
+
+static void *call(void *wait)
+{
+    int32_t (*function)(void);
+    memcpy(&function, wait, sizeof function);
+    return (void *)(intptr_t)function();
+}
+
+/* A function that does not return is not waited for when the session is lost, nor when the process is ending. */
+static void waits_end_with_the_session(void **state)
+{
+    (void)state;
+    static int32_t (*waits[])(void) = {wait_for_stream, rrto_host_functions_wait_all,
+                                       launch_one_more, copy_pageable,
+                                       copy_down,       free_memory,
+                                       free_pinned,     unregister};
+    enum { N_WAITS = sizeof waits / sizeof waits[0] };
+    static char page[4096];
+    pthread_t threads[N_WAITS];
+    registered = page;
+    assert_int_equal(rrto_client_cudaStreamCreateWithFlags(&held, 0), 0);
+    assert_int_equal(rrto_client_cudaMalloc(&memory, N), 0);
+    assert_int_equal(rrto_client_cudaMallocHost(&pinned, N), 0);
+    assert_int_equal(rrto_client_cudaHostRegister(registered, sizeof page, 0), 0);
+    for (int leaving = 0; leaving < 2; leaving++) {
+        int n = 0;
+        atomic_store(&go, 0);
+        fake.device.n_gates = 1;
+        assert_int_equal(rrto_client_cudaLaunchHostFunc(held, wait_for_go, &n), 0);
+        assert_int_equal(rrto_client_cudaMemsetAsync(memory, 0, N, NULL), 0); /* the legacy stream is behind it */
+        for (int i = 0; i < N_WAITS; i++)
+            assert_int_equal(pthread_create(&threads[i], NULL, call, &waits[i]), 0);
+        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+        fake.error = (struct rrto_session_error){.library = "", .left = leaving};
+        fake.lost = true;
+        for (int i = 0; i < N_WAITS; i++) {
+            void *result;
+            assert_int_equal(pthread_join(threads[i], &result), 0);
+            assert_int_equal((intptr_t)result, leaving ? RRTO_CUDA_UNLOADING : RRTO_CUDA_LOST);
+        }
+        assert_int_equal(n, 0);
+        fake.lost = false;
+        until_all_have_run();
+        assert_int_equal(n, 1);
+    }
+    assert_int_equal(rrto_client_cudaFree(memory), 0); /* none of them has done it */
+    assert_int_equal(rrto_client_cudaFreeHost(pinned), 0);
+    assert_int_equal(rrto_client_cudaHostUnregister(registered), 0);
+    assert_int_equal(rrto_client_cudaStreamDestroy(held), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -211,6 +297,7 @@ int main(void)
         cmocka_unit_test_setup(sources, setup),
         cmocka_unit_test_setup(other_streams, setup),
         cmocka_unit_test_setup(more_than_the_server_has, setup),
+        cmocka_unit_test_setup(waits_end_with_the_session, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

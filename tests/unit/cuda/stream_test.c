@@ -100,7 +100,7 @@ static void null_is_the_threads_own_in_a_variant(void **state)
     assert_true(rrto_stream_id(NULL, &id) && id == mine);
     assert_true(rrto_stream_id((void *)1, &id) && id == 0);
     assert_int_equal(rrto_stream_host_function(NULL, null_stream_of_a_function, &of_function), 0);
-    rrto_host_functions_wait_all();
+    assert_int_equal(rrto_host_functions_wait_all(), 0);
     assert_int_equal(pthread_create(&thread, NULL, null_stream, &of_other), 0);
     pthread_join(thread, NULL);
     assert_int_equal(of_function, 0);
