@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""kill -9 of the worker, and of rrtod, while a program works, waiting or writing: a sticky error within three seconds, no hang, no signal, a
-report. The session is over: it is not resumed, and nothing is ever run again.
+"""kill -9 of the worker, and of rrtod, while a program works, waiting, writing, or waiting for a host function that never
+returns: a sticky error within three seconds, no hang, no signal, a report. The session is over: it is not resumed, and nothing is ever run again.
 
     killed.py PROGRAM     (programs/endless.c)
 
 Rule: 24, 30, 32
 Seen to fail: a lost session is no sticky error: the last lines are wrong, whoever is killed, in replay, async and percall; sockets are written
-without MSG_NOSIGNAL: now and then a program that is writing dies of SIGPIPE.
+without MSG_NOSIGNAL: now and then a program that is writing dies of SIGPIPE; who waits for a host function does not receive: it hangs,
+whoever is killed, in replay, async and percall.
 """
 
 import json
@@ -96,7 +97,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         for who in ("worker", "rrtod"):
             for mode in ("replay", "async", "percall"):
-                for how in ([], ["writing"]):
+                for how in ([], ["writing"], ["freeing"]):
                     problems = try_killing(who, mode, [RRTO, "run"], sys.argv[1:2] + how, folder)
                     print("%-8s %-8s %-8s %s" % (who, mode, " ".join(how), "FAILED" if problems else "ok"))
                     for problem in problems:
