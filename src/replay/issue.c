@@ -59,6 +59,14 @@ static inline bool is_plain(const struct rrto_session *session, const struct rrt
     return !extra && !(info->flags & session->not_plain) && session->not_plain != UINT32_MAX;
 }
 
+/* A host function holds a stream back. Then order is not to be had without waiting: the server gives it by events of
+ * all streams, and so puts them, and those that are created later, behind that function as well. Asked here, where ops
+ * get their places: a function of another thread may have come after the caller has looked. */
+static bool held_back(const struct rrto_session *session)
+{
+    return session->tracker.n_closed > 0;
+}
+
 /* Whether a synchronise may be answered here. */
 static bool may_elide(struct rrto_session *session, const struct rrto_session_caller *caller,
                       const struct rrto_op_info *info, const uint8_t *op, size_t n)
@@ -447,7 +455,8 @@ static __attribute__((noinline)) int32_t issue_any(struct rrto_session *session,
         pthread_mutex_unlock(&session->lock);
         return status;
     }
-    bool elided = may_elide(session, caller, decision.info, bytes, n_bytes), order = extra && extra->order;
+    bool elided = may_elide(session, caller, decision.info, bytes, n_bytes);
+    bool order = extra && extra->order && !held_back(session);
     session->counters->ops_elided += elided && !order;
     /* Nobody waits, but what the application issues next, on whatever stream, counts on what came before. */
     if ((elided || order) && vanishes(session)) {

@@ -10,7 +10,8 @@ struct rrto_issue_extra {
     const void *up; /* payload to the server, `n_bytes` of the op; read (snapshotted) before issue returns */
     void *down;     /* where the payload of a `down` op goes */
     bool wait;      /* block until the op has completed (pageable D2H ...) */
-    bool order;     /* a synchronise for the sake of order: later work of every stream comes behind it, nobody waits */
+    bool order;     /* a synchronise for the sake of order: later work of every stream comes behind it, nobody waits
+                       unless a host function holds a stream back */
     struct rrto_buf *reply; /* reply fields of a waiting op; cleared first; may be NULL */
     uint64_t *ret_position; /* the op's place in the log, written when it was issued; may be NULL */
     struct rrto_waiter

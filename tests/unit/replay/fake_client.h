@@ -115,7 +115,7 @@ __attribute__((unused)) static int32_t copy_down(uint32_t stream, void *data, ui
 
 __attribute__((unused)) static int32_t simple(enum fake_op number, uint32_t stream)
 {
-    return issue(make(number, &stream, number == FAKE_DEVICE_SYNC ? 0 : sizeof stream), NULL);
+    return issue(make(number, &stream, number == FAKE_DEVICE_SYNC || number == FAKE_OPEN ? 0 : sizeof stream), NULL);
 }
 
 __attribute__((unused)) static void assert_arrived(const uint8_t *data, uint64_t position, uint64_t n)

@@ -18,6 +18,8 @@ static const struct rrto_op_info infos[FAKE_N] = {
     [FAKE_DEVICE_SYNC] = {"device_sync", "ops", RRTO_OP_DEVICE | RRTO_OP_SYNC, -1, -1, 8},
     [FAKE_STREAM_CREATE] = {"stream_create", "ops", RRTO_OP_INFALLIBLE | RRTO_OP_INVISIBLE, -1, -1, 12},
     [FAKE_HIDDEN] = {"hidden", "ops", RRTO_OP_DEVICE | RRTO_OP_INFALLIBLE | RRTO_OP_INVISIBLE, 8, -1, 12},
+    [FAKE_CLOSE] = {"close", "ops", RRTO_OP_DEVICE | RRTO_OP_CLOSES, 8, -1, 12},
+    [FAKE_OPEN] = {"open", "ops", RRTO_OP_OPENS, -1, -1, 8},
 };
 
 static const struct rrto_op_info *info(uint16_t number)

@@ -17,6 +17,8 @@ enum fake_op {
     FAKE_DEVICE_SYNC,
     FAKE_STREAM_CREATE, /* u32 */
     FAKE_HIDDEN,        /* u32 stream: infallible, invisible */
+    FAKE_CLOSE,         /* u32 stream: a gate */
+    FAKE_OPEN,
     FAKE_N
 };
 const struct rrto_optable *fake_optable(void);
