@@ -72,7 +72,7 @@ static bool may_elide(struct rrto_session *session, const struct rrto_session_ca
                       const struct rrto_op_info *info, const uint8_t *op, size_t n)
 {
     uint32_t stream = 0;
-    if (!session->elide || !(info->flags & RRTO_OP_ELIDABLE))
+    if (!session->elide || !(info->flags & RRTO_OP_ELIDABLE) || held_back(session))
         return false;
     if (rrto_tracker_quiet(&session->tracker, &session->receiver))
         return true;
