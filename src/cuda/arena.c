@@ -175,7 +175,8 @@ int32_t rrto_arena_free(uint64_t address)
         return result;
     /* First the op, then the range: whoever is given these addresses next issues its mem_alloc later. */
     struct rrto_args_mem_free args = {.va = address, .n_bytes = n_bytes};
-    result = rrto_cuda_issued(rrto_issue_mem_free(&args, NULL));
+    struct rrto_issue_extra extra = {.apart = rrto_host_functions_may_wait()};
+    result = rrto_cuda_issued(rrto_issue_mem_free(&args, &extra));
     pthread_mutex_lock(&arena.lock);
     release(address);
     pthread_mutex_unlock(&arena.lock);

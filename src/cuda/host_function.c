@@ -258,10 +258,15 @@ int32_t rrto_host_functions_wait(uint32_t stream)
     return over;
 }
 
+bool rrto_host_functions_may_wait(void)
+{
+    return !is_helper && n_places == 0;
+}
+
 int32_t rrto_host_functions_wait_all(void)
 {
     int32_t over = RRTO_CUDA_SUCCESS;
-    if (is_helper || n_places)
+    if (!rrto_host_functions_may_wait())
         return over;
     pthread_mutex_lock(&state.lock);
     while (!over && state.n_closed)

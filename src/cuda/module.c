@@ -8,6 +8,7 @@
 #include "base/map.h"
 #include "cuda/device.h"
 #include "cuda/error.h"
+#include "cuda/host_function.h"
 #include "cuda/object.h"
 #include "cuda/symbol.h"
 #include "gen/issue_ops.h"
@@ -161,7 +162,8 @@ int32_t rrto_module_unload(struct rrto_module *module)
         struct rrto_args_module_unload args = {.module = module->id};
         rrto_symbol_drop(module->id);
         forget_loaded(module->id);
-        result = rrto_cuda_issued(rrto_issue_module_unload(&args, NULL));
+        struct rrto_issue_extra extra = {.apart = rrto_host_functions_may_wait()};
+        result = rrto_cuda_issued(rrto_issue_module_unload(&args, &extra));
     }
     for (struct rrto_function *function = module->functions, *next; function; function = next) {
         next = function->next;

@@ -448,6 +448,10 @@ static __attribute__((noinline)) int32_t issue_any(struct rrto_session *session,
     if (session->options.period_ns && rrto_tracker_is_work(decision.info))
         rrto_session_pace(session);
     lock(session, caller);
+    if (extra && extra->apart && held_back(session)) {
+        pthread_mutex_unlock(&session->lock);
+        return RRTO_TIMEOUT;
+    }
     int32_t status = 0;
     if (session->memo && decision.info->flags & RRTO_OP_MEMO &&
         rrto_memo_get(&session->answers, bytes, n_bytes, extra ? extra->reply : NULL, &status)) {

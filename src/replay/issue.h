@@ -12,6 +12,7 @@ struct rrto_issue_extra {
     bool wait;      /* block until the op has completed (pageable D2H ...) */
     bool order;     /* a synchronise for the sake of order: later work of every stream comes behind it, nobody waits
                        unless a host function holds a stream back */
+    bool apart;     /* not while a host function holds a stream back: RRTO_TIMEOUT then, and nothing is issued */
     struct rrto_buf *reply; /* reply fields of a waiting op; cleared first; may be NULL */
     uint64_t *ret_position; /* the op's place in the log, written when it was issued; may be NULL */
     struct rrto_waiter

@@ -182,13 +182,15 @@ static __attribute__((noinline)) int32_t issue_watched(const uint8_t *op, size_t
 }
 
 /* Ops at which the server's driver may wait for its device, which may be waiting for a host function; CUDA says as much
- * of loading code. They wait here: the server's executor could not go on to what the device waits for. */
+ * of loading code. They wait here: the server's executor could not go on to what the device waits for. And the one that
+ * puts every stream behind every other one. */
 static bool may_synchronise(const uint8_t *op)
 {
     uint16_t number;
     memcpy(&number, op, sizeof number);
     switch (number) {
     case RRTO_OP_module_unload:
+    case RRTO_OP_mem_free:
         return true;
     case RRTO_OP_module_load:
     case RRTO_OP_function_get:
@@ -205,8 +207,12 @@ static bool may_synchronise(const uint8_t *op)
 
 int32_t rrto_client_issue(const uint8_t *bytes, size_t n_bytes, const struct rrto_issue_extra *extra)
 {
-    if (rrto_host_functions_any() && may_synchronise(bytes) && rrto_host_functions_wait_all())
-        return RRTO_LOST;
-    return __builtin_expect(rrto_capture_watched(), 0) ? issue_watched(bytes, n_bytes, extra)
-                                                       : rrto_issue(bytes, n_bytes, extra);
+    int32_t status;
+    do {
+        if (rrto_host_functions_any() && may_synchronise(bytes) && rrto_host_functions_wait_all())
+            return RRTO_LOST;
+        status = __builtin_expect(rrto_capture_watched(), 0) ? issue_watched(bytes, n_bytes, extra)
+                                                             : rrto_issue(bytes, n_bytes, extra);
+    } while (status == RRTO_TIMEOUT); /* apart, and another thread's function has come in between */
+    return status;
 }

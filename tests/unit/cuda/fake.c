@@ -75,6 +75,10 @@ static int32_t issue_locked(const uint8_t *bytes, size_t n_bytes, const struct r
         fake.n_orders++;
         return 0;
     }
+    if (extra && extra->apart && fake.n_between) {
+        fake.n_between--;
+        return RRTO_TIMEOUT;
+    }
     struct fake_op *op = &fake.ops[fake.n_ops % 256];
     memset(op, 0, sizeof *op);
     memcpy(&op->number, bytes, sizeof op->number);

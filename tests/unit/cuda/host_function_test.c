@@ -205,6 +205,18 @@ static void more_than_the_server_has(void **state)
     assert_int_equal(n, 50);
 }
 
+/* A function of another thread gets in between: what puts all streams behind each other tries again. */
+static void freeing_is_apart(void **state)
+{
+    (void)state;
+    void *some;
+    assert_int_equal(rrto_client_cudaMalloc(&some, N), 0);
+    fake.n_between = 3;
+    assert_int_equal(rrto_client_cudaFree(some), 0);
+    assert_int_equal(fake.n_between, 0);
+    assert_non_null(fake_last(0, RRTO_OP_mem_free));
+}
+
 static void *memory, *pinned, *registered;
 static cudaStream_t held;
 
@@ -297,6 +309,7 @@ int main(void)
         cmocka_unit_test_setup(sources, setup),
         cmocka_unit_test_setup(other_streams, setup),
         cmocka_unit_test_setup(more_than_the_server_has, setup),
+        cmocka_unit_test_setup(freeing_is_apart, setup),
         cmocka_unit_test_setup(waits_end_with_the_session, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -255,6 +255,9 @@ static void test_order_behind_gates(void **state)
         for (unsigned closed = 0; closed < 3; closed++) {
             if (closed)
                 simple(closed == 1 ? FAKE_CLOSE : FAKE_OPEN, 7);
+            assert_int_equal(
+                issue(make(FAKE_HIDDEN, &stream, sizeof stream), &(struct rrto_issue_extra){.apart = true}),
+                closed == 1 ? RRTO_TIMEOUT : 0);
             assert_int_equal(copy_up(stream, input, 100), 0);
             assert_int_equal(issue(make(FAKE_SYNC, &stream, sizeof stream), &(struct rrto_issue_extra){.order = !lazy}),
                              0);
