@@ -191,6 +191,15 @@ static int32_t judge_failure(struct rrto_worker *worker, struct rrto_exec *exec,
     return error;
 }
 
+/* For --answers: copies to the host are next to each other while nothing is done in between. */
+static void note_neighbours(struct rrto_worker *worker, const struct rrto_op_info *info, uint16_t number)
+{
+    if (number == RRTO_OP_mem_copy_d2h)
+        worker->kept.next_to = true;
+    else if (info->flags & RRTO_OP_DEVICE && !(info->flags & RRTO_OP_SYNC))
+        worker->kept.next_to = false;
+}
+
 static int on_op(void *arg, const struct rrto_record_op *op)
 {
     struct rrto_worker *worker = arg;
@@ -221,6 +230,7 @@ static int on_op(void *arg, const struct rrto_record_op *op)
         exec.library = worker->failure_library;
     else
         status = judge_failure(worker, &exec, execute(worker, &exec, info, op, number_of(op->bytes)));
+    note_neighbours(worker, info, number_of(op->bytes));
     worker->reply = exec.reply; /* it may have grown */
     if (worker->up)
         rrto_staging_release(worker->up);

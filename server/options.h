@@ -16,6 +16,8 @@
     X(listen, "listen", LIST, "", "ADDRESS", "unix:PATH or HOST:PORT (port 0: any); may be repeated")                  \
     X(device, "device", STRING, "auto", "auto|soft|N", "a real GPU if there is one, the soft device, or GPU number N") \
     X(compute, "compute", STRING, "real", "real|skip|MS", "compute, or skip it, or take MS milliseconds instead")      \
+    X(answers, "answers", STRING, "", "FILE",                                                                          \
+      "keep the small results of the session in FILE, or with --compute: hand out those of FILE")                      \
     X(memory, "memory", BYTES, "0", "BYTES", "device memory for each session; 0: a share of what is there")            \
     X(sessions, "sessions", UINT, "16", "N", "sessions at a time")                                                     \
     X(pending, "pending", UINT, "32", "N", "connections that have not said hello yet, at a time")                      \

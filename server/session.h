@@ -3,6 +3,7 @@
 #ifndef RRTO_SERVER_SESSION_H
 #define RRTO_SERVER_SESSION_H
 
+#include "answers.h"
 #include "arrival.h"
 #include "backing.h"
 #include "completion.h"
@@ -92,6 +93,7 @@ struct rrto_worker {
     bool frame_open;              /* a chunk without END came last */
     int32_t failure;              /* fail-stop: nothing is executed any more */
     uint8_t failure_library;
+    struct rrto_answers kept;                /* --answers */
     uint64_t busy_until_ns;                  /* --compute MS */
     bool launched;                           /* since the last payload to the client (--compute) */
     uint8_t answers[RRTO_OP_NUMBER_MAX + 1]; /* --compute: whether an op that waits has reply fields */

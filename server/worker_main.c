@@ -56,6 +56,18 @@ static int parse(struct rrto_worker *worker, int argc, char **argv)
     return rrto_compute_parse(worker->options.compute, &worker->compute) ? RRTO_OK : RRTO_INVALID;
 }
 
+/* Before the sandbox closes the files. */
+static int open_answers(struct rrto_worker *worker)
+{
+    char why[300];
+    rrto_answers_init(&worker->kept);
+    bool real = worker->compute.mode == RRTO_COMPUTE_REAL;
+    if (!*worker->options.answers || rrto_answers_open(&worker->kept, worker->options.answers, real, why, sizeof why))
+        return RRTO_OK;
+    rrto_error("%s", why);
+    return RRTO_INVALID;
+}
+
 static void set_log_level(const char *name)
 {
     static const char *const levels[] = {"error", "warn", "info", "debug"};
@@ -108,6 +120,8 @@ int main(int argc, char **argv)
         return 1;
     }
     set_log_level(worker.options.log);
+    if (open_answers(&worker) != RRTO_OK)
+        return 2;
     drop_powers();
     pthread_t thread;
     if (pthread_create(&thread, NULL, follow_parent, NULL) != 0)

@@ -95,8 +95,8 @@ static void free_strings(char **strings)
 static char **worker_arguments(const char *worker_path, const struct rrto_options *options,
                                const struct rrto_hello *hello, uint64_t number)
 {
-    static const char *const handed_over[] = {"device",       "compute", "memory", "staging", "libraries",
-                                              "soft-threads", "log",     "sched",  "sandbox"};
+    static const char *const handed_over[] = {"device",    "compute",      "answers", "memory", "staging",
+                                              "libraries", "soft-threads", "log",     "sched",  "sandbox"};
     char **out = calloc(MAX_ARGUMENTS, sizeof *out);
     size_t n = 0;
     if (!out)

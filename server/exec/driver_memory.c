@@ -91,6 +91,25 @@ int32_t rrto_server_mem_copy_h2d(struct rrto_exec *exec, const struct rrto_args_
     return error ? error : rrto_worker_keep_up(exec, stream);
 }
 
+/* The results of a session that computes are kept, those of one that does not are what was kept (--answers). */
+static int32_t copy_down(struct rrto_worker *worker, void *down, uint64_t src, uint64_t n, uint64_t n_all, void *stream)
+{
+    bool small = n_all <= RRTO_ANSWER_MAX_BYTES;
+    if (small && rrto_answers_take(&worker->kept, down, n))
+        return 0;
+    int32_t error = worker->driver.cuMemcpyDtoHAsync_v2(down, src, n, stream);
+    if (error || !small || worker->kept.fd < 0)
+        return error;
+    void *event = rrto_completion_record(&worker->completion, stream, &error);
+    if (error)
+        return error;
+    error = worker->driver.cuEventSynchronize(event);
+    rrto_completion_give(&worker->completion, event);
+    if (!error)
+        (void)rrto_answers_keep(&worker->kept, down, n);
+    return error;
+}
+
 /* In pieces, so that the first ones are on their way to the client while the later ones are being copied. */
 int32_t rrto_server_mem_copy_d2h(struct rrto_exec *exec, const struct rrto_args_mem_copy_d2h *args)
 {
@@ -106,7 +125,7 @@ int32_t rrto_server_mem_copy_d2h(struct rrto_exec *exec, const struct rrto_args_
         void *down = rrto_worker_staging(worker, n);
         if (!down)
             return RRTO_NO_MEMORY;
-        int32_t error = worker->driver.cuMemcpyDtoHAsync_v2(down, args->src + offset, n, stream);
+        int32_t error = copy_down(worker, down, args->src + offset, n, args->n_bytes, stream);
         exec->down_offset = offset;
         exec->wait = wait && n == left; /* the last piece carries the reply */
         if (!error)

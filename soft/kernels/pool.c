@@ -190,30 +190,67 @@ static int run_adaptive_max(const struct kernel_body *body, const struct kernel_
     return 0;
 }
 
-/* (n, scale h, scale w, align corners, x, y) */
-static int run_bilinear(const struct kernel_body *body, const struct kernel_launch *launch)
+/* Where along one dimension an interpolated element comes from: positions and their weights. */
+struct taps {
+    int n;
+    int64_t at[4];
+    double weight[4];
+};
+
+static struct taps linear_taps(double position, int64_t size)
+{
+    position = fmax(position, 0);
+    int64_t first = (int64_t)position;
+    double part = position - (double)first;
+    return (struct taps){2, {first, first + (first < size - 1)}, {1 - part, part}};
+}
+
+/* Keys' cubic convolution with a = -0.75; beyond the edge its element goes on. */
+static struct taps cubic_taps(double position, int64_t size)
+{
+    static const double a = -0.75;
+    double first = floor(position), part = position - first;
+    struct taps taps = {.n = 4};
+    for (int i = 0; i < 4; i++) {
+        int64_t at = (int64_t)first + i - 1;
+        taps.at[i] = at < 0 ? 0 : at < size ? at : size - 1;
+        double d = fabs(part - (double)(i - 1));
+        taps.weight[i] = d <= 1 ? ((a + 2) * d - (a + 3)) * d * d + 1 : ((a * d - 5 * a) * d + 8 * a) * d - 4 * a;
+    }
+    return taps;
+}
+
+static struct taps taps_at(int64_t o, double scale, bool align, int64_t size, bool cubic)
+{
+    double position = align ? scale * (double)o : scale * ((double)o + 0.5) - 0.5;
+    return cubic ? cubic_taps(position, size) : linear_taps(position, size);
+}
+
+/* (n, scale h, scale w, align corners, x, y); variant: cubic */
+static int run_interpolate(const struct kernel_body *body, const struct kernel_launch *launch)
 {
     double scale_h = param_real(launch, 1), scale_w = param_real(launch, 2);
-    int64_t align = param_integer(launch, 3);
+    bool align = param_integer(launch, 3), cubic = body->family->variant;
     struct accessor in = accessor_read(launch, 4, 4), out = accessor_read(launch, 5, 4);
     enum type type = body->types[0];
-    for (int64_t h = 0; h < out.sizes[2]; h++)
+    for (int64_t h = 0; h < out.sizes[2]; h++) {
+        struct taps rows = taps_at(h, scale_h, align, in.sizes[2], cubic);
         for (int64_t w = 0; w < out.sizes[3]; w++) {
-            double y = align ? scale_h * (double)h : fmax(scale_h * ((double)h + 0.5) - 0.5, 0),
-                   x = align ? scale_w * (double)w : fmax(scale_w * ((double)w + 0.5) - 0.5, 0);
-            int64_t h0 = (int64_t)y, w0 = (int64_t)x, h1 = h0 + (h0 < in.sizes[2] - 1),
-                    w1 = w0 + (w0 < in.sizes[3] - 1);
-            double dy = y - (double)h0, dx = x - (double)w0;
-            for (int64_t n = 0; n < out.sizes[0]; n++)
-                for (int64_t c = 0; c < out.sizes[1]; c++) {
-                    double a = element_f64(type, in.data, accessor_offset(&in, n, c, h0, w0)),
-                           b = element_f64(type, in.data, accessor_offset(&in, n, c, h0, w1));
-                    double d = element_f64(type, in.data, accessor_offset(&in, n, c, h1, w0)),
-                           e = element_f64(type, in.data, accessor_offset(&in, n, c, h1, w1));
-                    element_put_f64(type, out.data, accessor_offset(&out, n, c, h, w),
-                                    (1 - dy) * ((1 - dx) * a + dx * b) + dy * ((1 - dx) * d + dx * e));
+            struct taps columns = taps_at(w, scale_w, align, in.sizes[3], cubic);
+            for (int64_t plane = 0; plane < out.sizes[0] * out.sizes[1]; plane++) {
+                int64_t n = plane / out.sizes[1], c = plane % out.sizes[1];
+                double sum = 0;
+                for (int y = 0; y < rows.n; y++) {
+                    double row = 0;
+                    for (int x = 0; x < columns.n; x++)
+                        row += columns.weight[x] *
+                               element_f64(type, in.data, accessor_offset(&in, n, c, rows.at[y], columns.at[x]));
+                    sum += rows.weight[y] * row;
                 }
+                element_put_f64(type, out.data, accessor_offset(&out, n, c, h, w), sum);
+            }
         }
+    }
     return 0;
 }
 
@@ -310,7 +347,8 @@ const struct family families_pool[] = {
     {.name = "avg_pool2d_out_cuda_frame", .run = run_average_nchw, .n_params = 17},
     {.name = "adaptive_average_pool", .run = run_adaptive_average, .n_params = 9},
     {.name = "adaptivemaxpool", .run = run_adaptive_max, .n_params = 10},
-    {.name = "upsample_bilinear2d_out_frame", .run = run_bilinear, .n_params = 6},
+    {.name = "upsample_bilinear2d_out_frame", .run = run_interpolate, .n_params = 6},
+    {.name = "upsample_bicubic2d_out_frame", .run = run_interpolate, .variant = 1, .n_params = 6},
     {.name = "upsample_nearest2d_out_frame", .bind = bind_nearest, .run = run_nearest, .n_params = 9},
     {.name = "conv_depthwise2d_forward_kernel", .bind = bind_depthwise, .run = run_depthwise, .n_params = 20},
     {0},

@@ -116,6 +116,24 @@ static int run_top_k(const struct kernel_body *body, const struct kernel_launch 
     return ok ? 0 : -1;
 }
 
+/* mbtopk::fill<u32, index> (buffer, value, n): where the digits of the k-th value are collected */
+static bool bind_fill(struct kernel_body *body, const struct kernel_name *name, const struct rrto_kernel_image *image)
+{
+    (void)body, (void)image;
+    return name->n_args == 2 && part_type(name->args[0]) == TYPE_U32;
+}
+
+/* CUB's sum of the blocks' counts, slice by slice */
+static bool bind_top_k_scan(struct kernel_body *body, const struct kernel_name *name,
+                            const struct rrto_kernel_image *image)
+{
+    (void)body, (void)image;
+    for (unsigned i = 0; i < name->n_args; i++)
+        if (part_contains(name->args[i], "mbtopk::BlockIdxToKey"))
+            return true;
+    return false;
+}
+
 /* tensor_kernel_scan_innermost_dim<T, op> (to, from, rows, size, ...); _outer_dim<T, index, op> (to, from, outer,
  * inner, size, ...) */
 static bool bind_scan(struct kernel_body *body, const struct kernel_name *name, const struct rrto_kernel_image *image)
@@ -165,6 +183,9 @@ const struct family families_sort[] = {
     {.name = "computeDigitCumSum", .bind = bind_nothing, .run = run_nothing},
     {.name = "computeBlockwiseKthCounts", .bind = bind_nothing, .run = run_nothing},
     {.name = "computeBlockwiseWithinKCounts", .bind = bind_nothing, .run = run_nothing},
+    {.name = "fill", .bind = bind_fill, .run = run_nothing, .n_params = 3},
+    {.name = "DeviceScanByKeyInitKernel", .bind = bind_top_k_scan, .run = run_nothing},
+    {.name = "DeviceScanByKeyKernel", .bind = bind_top_k_scan, .run = run_nothing},
     {.name = "tensor_kernel_scan_innermost_dim", .bind = bind_scan, .run = run_scan, .n_params = 4},
     {.name = "tensor_kernel_scan_outer_dim", .bind = bind_scan, .run = run_scan, .variant = 1, .n_params = 5},
     {0},

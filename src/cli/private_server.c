@@ -42,7 +42,7 @@ static void become_server(const char *program, const char *const *arguments, int
 }
 
 bool rrto_private_server_start(struct rrto_private_server *server, const char *folder, const char *device,
-                               const char *compute, const char *sched, char *ret_why, size_t n_why)
+                               const char *compute, const char *answers, const char *sched, char *ret_why, size_t n_why)
 {
     char program[PATH_MAX], ready[16];
     int fds[2];
@@ -59,6 +59,10 @@ bool rrto_private_server_start(struct rrto_private_server *server, const char *f
     if (compute) {
         arguments[n++] = "--compute";
         arguments[n++] = compute;
+    }
+    if (answers) {
+        arguments[n++] = "--answers";
+        arguments[n++] = answers;
     }
     if (sched) {
         arguments[n++] = "--sched";

@@ -28,7 +28,7 @@
 #include <unistd.h>
 
 struct run {
-    const char *server, *mode, *report, *inferences, *compute, *sched;
+    const char *server, *mode, *report, *inferences, *compute, *answers, *sched;
     char **command;
     char folder[128];
     struct rrto_private_server private_server;
@@ -44,6 +44,7 @@ static const char help_text[] =
     "  --report FILE    write what the run has cost, as JSON (RRTO_REPORT)\n"
     "  --inferences FILE  write a line of JSON for each inference: its time, where it went, what it moved\n"
     "  --compute real|skip|MS  what the private rrtod does instead of computing: for measurements\n"
+    "  --answers FILE   keep the small results that the program reads; with --compute: hand out those of FILE\n"
     "  --sched adversarial:SEED  the soft GPU runs work as early or as late as it may: for tests\n"
     "  --help\n\n"
     "Ends as COMMAND does; 125: rrto itself failed, 126: COMMAND cannot be executed, 127: it is not found.\n"
@@ -53,10 +54,15 @@ static const char help_text[] =
 static int parse(int argc, char **argv, struct run *run)
 {
     static const struct option options[] = {
-        {"server", required_argument, NULL, 's'},  {"mode", required_argument, NULL, 'm'},
-        {"report", required_argument, NULL, 'r'},  {"inferences", required_argument, NULL, 'i'},
-        {"compute", required_argument, NULL, 'c'}, {"sched", required_argument, NULL, 'a'},
-        {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
+        {"server", required_argument, NULL, 's'},
+        {"mode", required_argument, NULL, 'm'},
+        {"report", required_argument, NULL, 'r'},
+        {"inferences", required_argument, NULL, 'i'},
+        {"compute", required_argument, NULL, 'c'},
+        {"answers", required_argument, NULL, 'k'},
+        {"sched", required_argument, NULL, 'a'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
     };
     const struct rrto_config *config = rrto_config_get();
     run->server = config->server;
@@ -78,6 +84,9 @@ static int parse(int argc, char **argv, struct run *run)
             break;
         case 'c':
             run->compute = optarg;
+            break;
+        case 'k':
+            run->answers = optarg;
             break;
         case 'a':
             run->sched = optarg;
@@ -123,10 +132,13 @@ static int check(struct run *run)
     }
     if (*run->server && rrto_address_parse(run->server, &address, why, sizeof why) != RRTO_OK)
         return rrto_cli_say(RRTO_CLI_WRONG_USE, "run: %s", why);
-    if (*run->server && (run->compute || run->sched))
+    if (*run->server && (run->compute || run->answers || run->sched))
         return rrto_cli_say(RRTO_CLI_WRONG_USE,
                             "run: --%s is for the private server; give it to the rrtod at %s instead",
-                            run->compute ? "compute" : "sched", run->server);
+                            run->compute   ? "compute"
+                            : run->answers ? "answers"
+                                           : "sched",
+                            run->server);
     int status = check_writable("report", run->report);
     return status < 0 && run->inferences ? check_writable("list of inferences", run->inferences) : status;
 }
@@ -172,7 +184,7 @@ static bool start_server(struct run *run, char *why, size_t n_why)
 {
     bool soft = rrto_mode_find(run->mode)->soft_server;
     if (!rrto_private_server_start(&run->private_server, run->folder, soft || run->sched ? "soft" : "auto",
-                                   run->compute, run->sched, why, n_why))
+                                   run->compute, run->answers, run->sched, why, n_why))
         return false;
     rrto_cli_say(0,
                  soft ? "computing on the soft GPU in a private rrtod"

@@ -76,9 +76,9 @@ def tail(text, n_lines=15):
     return "".join(line + "\n" for line in text.splitlines()[-n_lines:])
 
 
-def rrto_run(mode, command, environment=None, report=None, limit_s=LIMIT_S):
-    """Runs a command under `rrto run` with a private server."""
-    line = [RRTO, "run", "--mode", mode, *(["--report", report] if report else []), "--", *command]
+def rrto_run(mode, command, environment=None, report=None, limit_s=LIMIT_S, options=()):
+    """Runs a command under `rrto run` with a private server, with further options of `rrto run`."""
+    line = [RRTO, "run", "--mode", mode, *options, *(["--report", report] if report else []), "--", *command]
     return Run(line, environment, report, limit_s)
 
 
@@ -93,13 +93,13 @@ class Folder(tempfile.TemporaryDirectory):
             self._finalizer.detach()
 
 
-def example(name, mode, frames, folder, label=None, environment=None, device="cuda", arguments=()):
+def example(name, mode, frames, folder, label=None, environment=None, device="cuda", arguments=(), options=()):
     """Runs an example; the Run with .results (the .npz), .times and .report."""
     label = (label or mode).replace(" ", "_")
     results, times, report = (Path(folder) / f"{name}-{label}-{frames}.{kind}" for kind in ("npz", "times", "report"))
     command = [python(), EXAMPLES / f"{name}.py", "--device", device, "--frames", frames, "--out", results, "--times", times,
                *arguments]
-    run = rrto_run(mode, command, environment, report)
+    run = rrto_run(mode, command, environment, report, options=options)
     run.must_succeed()
     run.results, run.times = results, json.loads(times.read_text())
     if device == "cuda":

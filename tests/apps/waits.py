@@ -14,7 +14,7 @@ IMAGE_BYTES = 3 * 320 * 320 * 4
 LINE = re.compile(r"\s*\d+\s+[\d.]+\s+lane \d+\s+\S+(?:\s+!)?\s+(\w+)\(")
 
 
-def must_wait(lines):
+def must_wait(lines, image_bytes=IMAGE_BYTES):
     """Per frame (each begins with its image's copy): data dependencies, synchronises that cover work, first uses."""
     frames, outstanding, copied = [collections.Counter()], False, False
     for line in lines:
@@ -22,7 +22,7 @@ def must_wait(lines):
         if not found:
             continue
         name = found[1]
-        if name == "mem_copy_h2d" and f"n_bytes={IMAGE_BYTES}," in line:
+        if name == "mem_copy_h2d" and f"n_bytes={image_bytes}," in line:
             frames.append(collections.Counter())
         if name == "mem_copy_d2h":
             frames[-1]["data dependencies"] += 1

@@ -71,7 +71,8 @@ static bool start_server(struct rrto_bench *bench, struct rrto_private_server *s
         snprintf(bench->server, sizeof bench->server, "%s", options->server);
         return true;
     }
-    if (!rrto_private_server_start(server, bench->folder, "auto", options->compute, NULL, why, sizeof why)) {
+    if (!rrto_private_server_start(server, bench->folder, "auto", options->compute, options->answers, NULL, why,
+                                   sizeof why)) {
         rrto_cli_say(0, "bench: %s", why);
         return false;
     }

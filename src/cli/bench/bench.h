@@ -26,6 +26,7 @@ struct rrto_bench_options {
     const char *server;  /* NULL: a private one */
     const char *split;   /* the command of the hand-written offload, or NULL */
     const char *compute; /* for the private server, or NULL */
+    const char *answers; /* likewise */
     const char *json, *csv, *markdown, *plot;
     unsigned frames, few_frames, warmup, rounds;
     double seconds; /* 0: by frames */

@@ -24,6 +24,7 @@ static const char help_text[] =
     "  --link LINK      as rrto link has it: delay=MS,rate=MBIT, also delay-up= and so on; or a NAME or FILE\n"
     "  --server ADDRESS a server that runs already, behind the link. Without it a private one is started\n"
     "  --compute real|skip|MS  what the private server does instead of computing; every output says so\n"
+    "  --answers FILE   hands out the small results that rrto run --answers kept, where computing is left out\n"
     "  --split COMMAND  a hand-written offload of the same model (bench/split), for mode split\n"
     "  --frames N       that are measured in each mode, all rounds together (60); percall, which is slow: 9, unless\n"
     "                   --few-frames N says otherwise\n"
@@ -35,13 +36,23 @@ static const char help_text[] =
     "  --plot FOLDER    draw latencies, a timeline and, where there is energy, joules (PNG and SVG; needs gnuplot)\n"
     "  --help";
 
-enum { OPTION_COMPUTE = 256, OPTION_FEW, OPTION_JSON, OPTION_CSV, OPTION_MD, OPTION_PLOT, OPTION_SPLIT };
+enum {
+    OPTION_COMPUTE = 256,
+    OPTION_FEW,
+    OPTION_JSON,
+    OPTION_CSV,
+    OPTION_MD,
+    OPTION_PLOT,
+    OPTION_SPLIT,
+    OPTION_ANSWERS
+};
 
 static const struct option options_table[] = {
     {"modes", required_argument, NULL, 'm'},
     {"link", required_argument, NULL, 'l'},
     {"server", required_argument, NULL, 's'},
     {"compute", required_argument, NULL, OPTION_COMPUTE},
+    {"answers", required_argument, NULL, OPTION_ANSWERS},
     {"split", required_argument, NULL, OPTION_SPLIT},
     {"frames", required_argument, NULL, 'n'},
     {"few-frames", required_argument, NULL, OPTION_FEW},
@@ -136,6 +147,9 @@ static int set(struct rrto_bench_options *options, int option, const char **ret_
     case OPTION_COMPUTE:
         options->compute = optarg;
         break;
+    case OPTION_ANSWERS:
+        options->answers = optarg;
+        break;
     case OPTION_SPLIT:
         options->split = optarg;
         break;
@@ -191,10 +205,13 @@ static int check(const struct rrto_bench_options *options)
     }
     if (options->server && rrto_address_parse(options->server, &address, why, sizeof why) != 0)
         return rrto_cli_say(RRTO_CLI_WRONG_USE, "bench: %s", why);
-    if (options->server && options->compute)
+    if (options->server && (options->compute || options->answers))
         return rrto_cli_say(RRTO_CLI_WRONG_USE,
-                            "bench: --compute is for the private server; give it to the rrtod at %s instead",
-                            options->server);
+                            "bench: --%s is for the private server; give it to the rrtod at %s instead",
+                            options->compute ? "compute" : "answers", options->server);
+    if (options->answers && !options->compute)
+        return rrto_cli_say(RRTO_CLI_WRONG_USE,
+                            "bench: --answers needs --compute skip or a time: else results are computed");
     if (has_split && !options->split)
         return rrto_cli_say(RRTO_CLI_WRONG_USE, "bench: mode split needs --split COMMAND (docs/bench.md)");
     if (has_split && options->server)

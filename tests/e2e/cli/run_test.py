@@ -93,7 +93,7 @@ class Run(unittest.TestCase):
         self.assertTrue(os.path.exists(self.folder + "/r"))
 
     def test_without_a_server_a_private_one_is_started_and_stopped(self):
-        status, out, err = self.run_rrto("--compute", "skip", "sh", "-c", 'echo "$RRTO_SERVER"; stat -c %a "$RRTO_RUN_DIR"')
+        status, out, err = self.run_rrto("--compute", "skip", "--answers", "kept", "sh", "-c", 'echo "$RRTO_SERVER"; stat -c %a "$RRTO_RUN_DIR"')
         self.assertEqual(status, 0)
         self.assertEqual(err.count("\n"), 1)
         self.assertIn("private rrtod", err)
@@ -102,7 +102,7 @@ class Run(unittest.TestCase):
         self.assertEqual(mode, "700")
         with open(self.folder + "/rrtod.arguments") as file:
             arguments = file.read()
-        for part in (f"--listen {address}", "--device auto", "--exit-with-parent", "--compute skip"):
+        for part in (f"--listen {address}", "--device auto", "--exit-with-parent", "--compute skip", "--answers kept"):
             self.assertIn(part, arguments)
         self.assertServerIsGone()
 

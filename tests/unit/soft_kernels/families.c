@@ -122,6 +122,39 @@ static void max_pool(void **state)
 }
 
 /* Rows of 4 and of 8 floats side by side, element by element and in vectors of four. */
+/* A PackedTensorAccessor of one row. */
+static void row_put(struct block *block, uint32_t k, void *data, int64_t n)
+{
+    uint32_t at = block->kernel->layout[k][0];
+    AT(block, at, void *, data);
+    block_put(block, at + 8, (int64_t[]){1, 1, 1, n, n, n, n, 1}, 64);
+}
+
+/* A row of four, enlarged to eight. */
+static void interpolation(void **state)
+{
+    (void)state;
+    static const struct {
+        const struct torch_kernel *kernel;
+        float expected[8];
+    } cases[] = {
+        {&BILINEAR, {0, 0, 0, 0.25f, 0.75f, 0.75f, 0.25f, 0}},
+        {&BICUBIC, {0, -0.03515625f, -0.10546875f, 0.26171875f, 0.87890625f, 0.87890625f, 0.26171875f, -0.10546875f}}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        float in[4] = {0, 0, 1, 0}, out[8];
+        struct block block;
+        block_init(&block, cases[i].kernel);
+        SET(&block, 0, int, 8);
+        SET(&block, 1, float, 1);
+        SET(&block, 2, float, 0.5f);
+        SET(&block, 3, uint8_t, 0);
+        row_put(&block, 4, in, 4);
+        row_put(&block, 5, out, 8);
+        assert_int_equal(block_run(&block, 1, 1), 0);
+        assert_floats(out, cases[i].expected, 8);
+    }
+}
+
 static void concatenation(void **state)
 {
     (void)state;
@@ -231,9 +264,9 @@ static void attention(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reduce),   cmocka_unit_test(softmax),       cmocka_unit_test(layer_norm),
-        cmocka_unit_test(max_pool), cmocka_unit_test(concatenation), cmocka_unit_test(select_rows),
-        cmocka_unit_test(range),    cmocka_unit_test(attention),
+        cmocka_unit_test(reduce),      cmocka_unit_test(softmax),       cmocka_unit_test(layer_norm),
+        cmocka_unit_test(max_pool),    cmocka_unit_test(interpolation), cmocka_unit_test(concatenation),
+        cmocka_unit_test(select_rows), cmocka_unit_test(range),         cmocka_unit_test(attention),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

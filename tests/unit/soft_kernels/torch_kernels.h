@@ -118,6 +118,22 @@ static const struct torch_kernel MAX_POOL __attribute__((unused)) = {
      {76, 4},
      {80, 8},
      {88, 8}}};
+static const struct torch_kernel BILINEAR __attribute__((unused)) = {
+    "_ZN2at6native54_GLOBAL__N__483be8b1_21_UpSampleBilinear2d_cu_607db5e329upsample_bilinear"
+    "2d_out_frameIffEEviT0_S3_bN5torch10headeronly6detail27GenericPackedTensorAccessorINS6_14"
+    "TensorAccessorIN3c108ArrayRefIlEEKT_Lm3ENS5_16DefaultPtrTraitsElEENS_6detail16IndexBound"
+    "sCheckILm4ElEESD_Lm4ESE_lEENS7_INS8_ISB_SC_Lm3ESE_lEESI_SC_Lm4ESE_lEE",
+    160,
+    6,
+    {{0, 4}, {4, 4}, {8, 4}, {12, 1}, {16, 72}, {88, 72}}};
+static const struct torch_kernel BICUBIC __attribute__((unused)) = {
+    "_ZN2at6native53_GLOBAL__N__9a173a14_20_UpSampleBicubic2d_cu_80ee57ca28upsample_bicubic2d"
+    "_out_frameIffEEviT0_S3_bN5torch10headeronly6detail27GenericPackedTensorAccessorINS6_14Te"
+    "nsorAccessorIN3c108ArrayRefIlEEKT_Lm3ENS5_16DefaultPtrTraitsElEENS_6detail16IndexBoundsC"
+    "heckILm4ElEESD_Lm4ESE_lEENS7_INS8_ISB_SC_Lm3ESE_lEESI_SC_Lm4ESE_lEE",
+    160,
+    6,
+    {{0, 4}, {4, 4}, {8, 4}, {12, 1}, {16, 72}, {88, 72}}};
 static const struct torch_kernel CAT __attribute__((unused)) = {
     "_ZN2at6native40_GLOBAL__N__0f1a8107_8_Shape_cu_49f7391c26CatArrayBatchedCopy_contigINS1_"
     "10OpaqueTypeILj4EEEjLi2ELi128ELi1EEEvPT_NS1_25CatArrInputTensorMetadataIS5_T0_XT2_EXT3_E"
