@@ -120,8 +120,9 @@ void rrto_tracker_issued(struct rrto_tracker *tracker, const struct rrto_optable
                          const struct rrto_op_info *info, const uint8_t *op, size_t n, uint64_t position, bool wait)
 {
     uint32_t stream;
-    if (info->flags & RRTO_OP_DOWN || !is_visible(info) || !rrto_optable_stream(info, op, n, &stream) ||
-        stream != tracker->stream || rrto_optable_number(op) == table->stream_create) {
+    if (info->flags & (RRTO_OP_DOWN | RRTO_OP_CLOSES | RRTO_OP_OPENS) || !is_visible(info) ||
+        !rrto_optable_stream(info, op, n, &stream) || stream != tracker->stream ||
+        rrto_optable_number(op) == table->stream_create) {
         issued_any(tracker, table, info, op, n, position, wait);
         return;
     }
