@@ -3,6 +3,8 @@
  * front end and issue(). Inferences of a copy in, batches of calls, a copy out; the batches are what is timed. Prints
  * "threads subject p50 p99" in ns per call for bench/replay, which see. `calls SUBJECT` makes only calls of that kind,
  * for profilers. */
+#include "base/clock.h"
+
 #include "gen/api_cublas.h"
 #include "gen/api_cudart.h"
 #include "gen/api_cudnn.h"
@@ -12,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { BATCH = 64, BATCHES = 4 /* of each subject in an inference */, WARM_UP = 120, INFERENCES = 300 };
 enum { N_SAMPLES = INFERENCES * BATCHES, LARGE = 992 };
@@ -25,13 +26,6 @@ enum { N_SAMPLES = INFERENCES * BATCHES, LARGE = 992 };
             exit(1);                                                                                                   \
         }                                                                                                              \
     } while (0)
-
-static uint64_t now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 /* --- kernels: registered as the compiler's start-up code does it. The soft GPU has a body for the name --- */
 
@@ -208,12 +202,12 @@ static const dim3 grid = {100, 1, 1}, block = {128, 1, 1};
     static uint64_t name(void)                                                                                         \
     {                                                                                                                  \
         prepare;                                                                                                       \
-        uint64_t start = now_ns();                                                                                     \
+        uint64_t start = rrto_now_ns();                                                                                \
         for (unsigned i = 0; i < BATCH; i++) {                                                                         \
             call;                                                                                                      \
             __asm__ volatile("" : : : "memory");                                                                       \
         }                                                                                                              \
-        return now_ns() - start;                                                                                       \
+        return rrto_now_ns() - start;                                                                                  \
     }
 #define SMALL_ARGS                                                                                                     \
     char *p = gpu.memory;                                                                                              \

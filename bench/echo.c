@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Exchanges of 64 bytes between two threads. */
+#include "base/clock.h"
+
 #include "echo.h"
 
 #include <arpa/inet.h>
@@ -7,17 +9,9 @@
 #include <pthread.h>
 #include <stdint.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { MESSAGE_BYTES = 64 };
-
-static uint64_t now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 static void *answer(void *data)
 {
@@ -54,11 +48,11 @@ bool bench_echo(bool tcp, double *samples, size_t n)
         pthread_create(&thread, NULL, answer, &fds[1]) != 0)
         return false;
     for (size_t i = 0; i < n; i++) {
-        uint64_t start = now_ns();
+        uint64_t start = rrto_now_ns();
         if (send(fds[0], message, sizeof message, MSG_NOSIGNAL) != sizeof message ||
             recv(fds[0], message, sizeof message, MSG_WAITALL) != sizeof message)
             return false;
-        samples[i] = (double)(now_ns() - start);
+        samples[i] = (double)(rrto_now_ns() - start);
     }
     shutdown(fds[0], SHUT_RDWR);
     pthread_join(thread, NULL);

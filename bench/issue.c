@@ -2,6 +2,7 @@
 /* What issue() costs for an op that is as predicted: a stream like ResNet-18's (one copy in, 70 launches with parameter
  * blocks of 64 to 760 bytes, a few of which change), on a connection that swallows everything. Prints ns per op: p50
  * and p99 over single calls (with the clock's own cost stated), and the mean. */
+#include "base/clock.h"
 #include "base/status.h"
 #include "gen/ops.h"
 #include "replay/session.h"
@@ -9,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { OPS = 70, WARM_UP = 5000 /* the log has been filled once */, INFERENCES = 3000 };
 
@@ -44,13 +44,6 @@ static void nothing(struct rrto_conn *conn)
     (void)conn;
 }
 
-static uint64_t now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 static int compare(const void *a, const void *b)
 {
     const uint32_t *x = a, *y = b;
@@ -81,7 +74,7 @@ int main(void)
                                            .log_bytes = 32 << 20,
                                            .chunk_bytes = 1 << 20,
                                            .queue_bytes = 64 << 20,
-                                           .now_ns = now_ns};
+                                           .now_ns = rrto_now_ns};
     struct rrto_session_caller caller = {.thread = 1};
     rrto_counters_init(&counters);
     if (rrto_session_init(&session, &conn, &options, &counters) != RRTO_OK)
@@ -111,9 +104,9 @@ int main(void)
         for (unsigned i = 0; i < OPS; i++) {
             if (i % 7 == 0) /* garbage in a tail, as in OffsetCalculator */
                 memcpy(ops[i].data + ops[i].size - 60, &inference, 3);
-            uint64_t start = now_ns();
+            uint64_t start = rrto_now_ns();
             rrto_session_issue(&session, &caller, ops[i].data, ops[i].size, NULL);
-            uint64_t ns = now_ns() - start;
+            uint64_t ns = rrto_now_ns() - start;
             if (inference >= WARM_UP) {
                 samples[n++] = (uint32_t)ns;
                 spent += ns;
@@ -121,10 +114,10 @@ int main(void)
         }
         rrto_session_flush(&session);
     }
-    uint64_t clock_ns = now_ns();
+    uint64_t clock_ns = rrto_now_ns();
     for (unsigned i = 0; i < 1000; i++)
-        (void)now_ns();
-    clock_ns = (now_ns() - clock_ns) / 1000;
+        (void)rrto_now_ns();
+    clock_ns = (rrto_now_ns() - clock_ns) / 1000;
     qsort(samples, n, sizeof samples[0], compare);
     printf("issue, as predicted: p50 %u ns, p99 %u ns, mean %lu ns over %zu ops (clock included: %lu ns)\n",
            samples[n / 2], samples[n * 99 / 100], (unsigned long)(spent / n), n, (unsigned long)clock_ns);

@@ -6,12 +6,13 @@
  * ops fill the memory, then further ones are timed in batches of BATCH: p50 and p99 over the batches, in ns per op, one
  * CSV line each. predicted: the share of the timed ops that were said before they came. Bytes per op: the search's own,
  * beside the ops' bytes. --all: also what takes minutes (the automaton at 10 million). */
+#include "base/clock.h"
+
 #include "streams.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { BATCH = 1000, MIN_BATCHES = 50, MAX_BATCHES = 200, MAX_STREAMS = 32, N_SEARCHES = 3, N_LENGTHS = 5, LANES = 64 };
 static const uint64_t lengths[N_LENGTHS] = {1000, 10000, 100000, 1000000, 10000000};
@@ -28,13 +29,6 @@ struct stream {
 };
 static struct stream streams[MAX_STREAMS];
 static unsigned n_streams;
-
-static uint64_t now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 static int compare(const void *a, const void *b)
 {
@@ -57,13 +51,13 @@ static void measure(const struct bench_search *search, const struct bench_op *op
         next[ops[i].lane] = search->push(state, &ops[i], &found);
     ops += n;
     for (unsigned b = 0; b < n_batches; b++, ops += BATCH) {
-        uint64_t start = now_ns();
+        uint64_t start = rrto_now_ns();
         for (unsigned i = 0; i < BATCH; i++) {
             right += next[ops[i].lane] == ops[i].token;
             next[ops[i].lane] = search->push(state, &ops[i], &found);
             known += found;
         }
-        samples[b] = (double)(now_ns() - start) / BATCH;
+        samples[b] = (double)(rrto_now_ns() - start) / BATCH;
     }
     qsort(samples, n_batches, sizeof samples[0], compare);
     double n_timed = (double)n_batches * BATCH;

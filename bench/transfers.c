@@ -3,6 +3,8 @@
  * block for one round trip, copies of sizes from 4 KiB to 64 MiB to and from the device, and memcpy of the same sizes.
  * Random bytes, never the same ones twice, so that no codec and no memory of what was sent helps. Prints
  * "subject bytes p50 p99 n", in ns for one of them. */
+#include "base/clock.h"
+
 #include "gen/api_cudart.h"
 
 #include <stdbool.h>
@@ -10,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { MOST = 64 << 20, LEAST = 4 << 10, WAITS = 2000, MAX_ROUNDS = 200 };
 enum { ROUND_BYTES = 128 << 20 /* about so much for a size and direction */ };
@@ -25,13 +26,6 @@ enum { ROUND_BYTES = 128 << 20 /* about so much for a size and direction */ };
     } while (0)
 
 static char *device, *host, *other;
-
-static uint64_t now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 static int compare(const void *a, const void *b)
 {
@@ -78,12 +72,12 @@ static void bandwidth(const char *subject, void (*copy)(const char *from, size_t
     rounds = rounds > MAX_ROUNDS ? MAX_ROUNDS : rounds < 5 ? 5 : rounds;
     for (size_t i = 0; i < rounds; i++) {
         wait_for_it();
-        uint64_t start = now_ns();
+        uint64_t start = rrto_now_ns();
         for (size_t j = 0; j < copies; j++)
             copy(host + (i * copies + j) % 1021 * 64, n);
         if (waits)
             wait_for_it();
-        samples[i] = (double)(now_ns() - start) / (double)copies;
+        samples[i] = (double)(rrto_now_ns() - start) / (double)copies;
     }
     print(subject, n, samples, rounds);
 }
@@ -91,9 +85,9 @@ static void bandwidth(const char *subject, void (*copy)(const char *from, size_t
 int main(void)
 {
     static double samples[WAITS];
-    uint64_t start = now_ns();
+    uint64_t start = rrto_now_ns();
     OK(cudaMalloc((void **)&device, MOST));
-    samples[0] = (double)(now_ns() - start);
+    samples[0] = (double)(rrto_now_ns() - start);
     print("first-call", 0, samples, 1);
     host = malloc(MOST + 65536);
     other = malloc(MOST);
@@ -109,9 +103,9 @@ int main(void)
     }
     copy_up(host, MOST); /* pages are there */
     for (size_t i = 0; i < WAITS; i++) {
-        start = now_ns();
+        start = rrto_now_ns();
         wait_for_it();
-        samples[i] = (double)(now_ns() - start);
+        samples[i] = (double)(rrto_now_ns() - start);
     }
     print("blocking-call", 4, samples, WAITS);
     for (size_t n = LEAST; n <= MOST; n *= 4) {

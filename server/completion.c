@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "completion.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/status.h"
 
@@ -9,13 +10,6 @@
 #include <time.h>
 
 enum { LOOK_MIN_NS = 50000, LOOK_MAX_NS = 1000000 };
-
-static uint64_t now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 int rrto_completion_init(struct rrto_completion *completion, const struct rrto_driver *driver, void *context,
                          struct rrto_outbox *outbox)
@@ -175,7 +169,7 @@ static bool is_complete(struct rrto_completion *completion, const struct rrto_co
         if (error)
             *ret_error = error;
     }
-    return entry->not_before_ns == 0 || *ret_error || now_ns() >= entry->not_before_ns;
+    return entry->not_before_ns == 0 || *ret_error || rrto_now_ns() >= entry->not_before_ns;
 }
 
 /* What kernels printed and assertions said is written out by CUDA at certain calls only, of which cuEventSynchronize is
@@ -223,7 +217,7 @@ static void send_entry(struct rrto_completion *completion, struct rrto_completio
             rrto_reply_head_encode(last + RRTO_CHUNK_HEADER_BYTES, &entry->head);
         }
         if (times) {
-            entry->times.compute_us = rrto_completion_us(now_ns() - entry->started_ns);
+            entry->times.compute_us = rrto_completion_us(rrto_now_ns() - entry->started_ns);
             rrto_reply_times_encode(last + RRTO_CHUNK_HEADER_BYTES + RRTO_REPLY_HEAD_BYTES, &entry->times);
         }
         parts[2].iov_len = RRTO_CHUNK_HEADER_BYTES + n_head;
@@ -389,7 +383,7 @@ static void wait_for_entry(struct rrto_completion *completion, struct rrto_compl
     pthread_mutex_unlock(&completion->lock);
     for (uint32_t i = 0; i < entry->n_events; i++)
         (void)completion->driver->cuEventSynchronize(entry->events[i]); /* its error is seen by the query */
-    uint64_t now = now_ns();
+    uint64_t now = rrto_now_ns();
     if (entry->not_before_ns > now) {
         uint64_t left = entry->not_before_ns - now;
         struct timespec time = {.tv_sec = (time_t)(left / 1000000000u), .tv_nsec = (long)(left % 1000000000u)};
@@ -485,14 +479,14 @@ void rrto_completion_settle(struct rrto_completion *completion)
 
 bool rrto_completion_flush(struct rrto_completion *completion, unsigned timeout_ms)
 {
-    for (uint64_t start = now_ns();;) {
+    for (uint64_t start = rrto_now_ns();;) {
         pthread_mutex_lock(&completion->lock);
         settle_locked(completion);
         bool empty = completion->n_unsettled == 0;
         pthread_mutex_unlock(&completion->lock);
         if (empty)
             return true;
-        if (now_ns() - start > (uint64_t)timeout_ms * 1000000u)
+        if (rrto_now_ns() - start > (uint64_t)timeout_ms * 1000000u)
             return false;
         struct timespec time = {.tv_nsec = 200000};
         nanosleep(&time, NULL);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The executor: reads chunks, lets the record decoder reconstruct the ops, executes them in log order. It never waits
  * for the device, except where memory for copies or pages has run out. */
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "gen/ops.h"
@@ -8,14 +9,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-static uint64_t now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 enum { MAX_LOOKED_AT = 4096 };
 
@@ -137,7 +130,7 @@ static int on_payload(void *arg, const struct rrto_record_op *op, void **ret_to,
     if (!is_copy)
         ((char *)worker->up->data)[n] = '\0'; /* module text ends with a NUL */
     *ret_to = worker->up->data;
-    rrto_arrival_begin(&worker->arrival, rrto_worker_now_ns(), worker->reader.waited_ns);
+    rrto_arrival_begin(&worker->arrival, rrto_now_ns(), worker->reader.waited_ns);
     return RRTO_OK;
 }
 
@@ -206,7 +199,7 @@ static int on_op(void *arg, const struct rrto_record_op *op)
     const struct rrto_op_info *info = rrto_op_info_of(op->bytes, op->n_bytes);
     worker->n_ops++;
     if (op->n_payload >= RRTO_ARRIVAL_LEAST_BYTES)
-        rrto_arrival_end(&worker->arrival, rrto_worker_now_ns(), worker->reader.waited_ns);
+        rrto_arrival_end(&worker->arrival, rrto_now_ns(), worker->reader.waited_ns);
     if (!info)
         return RRTO_PROTOCOL;
     if (worker->woke_ns != worker->reader.woke_ns)
@@ -383,7 +376,7 @@ int rrto_worker_run(struct rrto_worker *worker)
     worker->streams[0] = legacy;
     worker->n_streams = 1;
     worker->last_retired = &worker->retired;
-    worker->replied_ns = now_ns();
+    worker->replied_ns = rrto_now_ns();
     rrto_buf_init(&worker->reply, RRTO_CHUNK_MAX_BYTES - RRTO_REPLY_HEAD_BYTES);
     worker->decoder = rrto_record_decoder_create(worker->log_bytes, worker->slot_kinds, &callbacks, worker);
     if (!worker->decoder ||

@@ -108,7 +108,6 @@ struct rrto_worker {
 int32_t rrto_worker_reply(struct rrto_exec *exec, int32_t status, void **events, uint32_t n_events, const void *stream);
 /* The first op after a wait for bytes is about to be executed. */
 void rrto_worker_begin(struct rrto_worker *worker);
-uint64_t rrto_worker_now_ns(void);
 /* Keeps the op's payload until everything issued on stream so far has completed. Returns a CUDA error. */
 int32_t rrto_worker_keep_up(struct rrto_exec *exec, void *stream);
 /* Does what has become possible: gives back staging, unmaps. Never blocks. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What handlers may ask of the worker: objects, addresses, streams, barriers, replies. Executor thread only. */
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "session.h"
@@ -318,24 +319,17 @@ int32_t rrto_worker_order_behind(struct rrto_worker *worker, void *stream)
  * -------------------------------------------------------------------------------------------------------------------
  */
 
-uint64_t rrto_worker_now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 void rrto_worker_begin(struct rrto_worker *worker)
 {
     worker->woke_ns = worker->reader.woke_ns;
-    worker->started_ns = rrto_worker_now_ns();
+    worker->started_ns = rrto_now_ns();
 }
 
 /* What the client is told of how long things took. The last wait for bytes says when they had all arrived: what came
  * after that, the executor found when it was ready for it, and its time is the server's. */
 static void fill_times(struct rrto_worker *worker, struct rrto_completion_entry *entry)
 {
-    uint64_t first = worker->reader.woke_first_ns, last = worker->reader.woke_ns, now = rrto_worker_now_ns();
+    uint64_t first = worker->reader.woke_first_ns, last = worker->reader.woke_ns, now = rrto_now_ns();
     if (last < worker->replied_ns) /* it has not waited since: all was there before the last reply left */
         first = last = worker->replied_ns;
     uint64_t started = worker->started_ns > last ? worker->started_ns : last;
@@ -406,7 +400,7 @@ static uint64_t compute_deadline(struct rrto_worker *worker, struct rrto_complet
 {
     if (worker->compute.mode != RRTO_COMPUTE_TIMED || !worker->launched)
         return 0;
-    uint64_t now = rrto_worker_now_ns(), busy = worker->busy_until_ns;
+    uint64_t now = rrto_now_ns(), busy = worker->busy_until_ns;
     worker->launched = false;
     if (busy > now && busy > entry->started_ns) { /* the device would be at what came before */
         entry->times.queue_us += rrto_completion_us(busy - entry->started_ns);

@@ -2,6 +2,7 @@
 /* A session that does nothing but ask the server how it is. */
 #include "cli/ping.h"
 
+#include "base/clock.h"
 #include "base/status.h"
 #include "gen/ops.h"
 #include "replay/claim.h"
@@ -12,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { LOG_BYTES = 65536, MAX_PINGS = 99 };
 
@@ -22,13 +22,6 @@ struct session {
     struct rrto_record_encoder encoder;
     int timeout_ms;
 };
-
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 /* Sends what the encoder has ready as one frame. */
 static int send_records(struct session *session)
@@ -75,13 +68,13 @@ static int exchange(struct session *session, uint64_t *ret_ns)
     struct rrto_args_ping arguments = {0};
     rrto_buf_init(&op, 256);
     rrto_pack_ping(&op, &arguments);
-    uint64_t position = session->encoder.log.head, start_ns = now_ns();
+    uint64_t position = session->encoder.log.head, start_ns = rrto_now_ns();
     rrto_record_encode(&session->encoder, RRTO_RECORD_NO_SOURCE, op.data, op.size, RRTO_RECORD_WAIT, NULL);
     rrto_buf_fini(&op);
     int status = send_records(session);
     if (status == RRTO_OK)
         status = await_reply(session, position);
-    *ret_ns = now_ns() - start_ns;
+    *ret_ns = rrto_now_ns() - start_ns;
     return status;
 }
 
@@ -123,13 +116,13 @@ int rrto_ping(const char *server, int timeout_ms, int n, struct rrto_ping_result
     static struct session session; /* the reader's buffer is large */
     struct rrto_control_hello hello = {.slot_kinds = RRTO_SLOTS_ALL, .log_bytes = LOG_BYTES};
     offer_ranges(&hello);
-    uint64_t start_ns = now_ns();
+    uint64_t start_ns = rrto_now_ns();
     session.timeout_ms = timeout_ms;
     int status = rrto_wire_connect(server, timeout_ms, 0, &session.conn, ret_why, n_why);
     if (status != RRTO_OK)
         return status;
     status = rrto_control_open(&session.conn, &hello, timeout_ms, &ret_result->welcome, ret_why, n_why);
-    ret_result->connect_ns = now_ns() - start_ns;
+    ret_result->connect_ns = rrto_now_ns() - start_ns;
     if (status == RRTO_OK) {
         rrto_reader_init(&session.reader, &session.conn);
         status = exchange_all(&session, n, &ret_result->round_trip_ns);

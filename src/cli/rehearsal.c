@@ -2,6 +2,7 @@
 /* Rehearsals of traces. */
 #include "cli/rehearsal.h"
 
+#include "base/clock.h"
 #include "base/status.h"
 #include "cli/baseline.h"
 #include "replay/predict.h"
@@ -11,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -302,13 +302,6 @@ bool rrto_rehearsal_step(const struct rrto_rehearsal_run *run, uint64_t place, s
 /* --- what it costs ---------------------------------------------------------------------------------------------------
  */
 
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 static uint64_t resident_bytes(void)
 {
     FILE *file = fopen("/proc/self/statm", "re");
@@ -340,15 +333,16 @@ int rrto_rehearsal_time(const struct rrto_rehearsal_run *run, uint64_t duration_
                         struct rrto_rehearsal_cost *ret_cost)
 {
     struct rrto_rehearsal_cost cost = {.ops = run->n_kept, .ps_per_op = UINT64_MAX};
-    uint64_t limit = now_ns() + duration_ms * 1000000, before = resident_bytes(), n = run->n_kept ? run->n_kept : 1;
+    uint64_t limit = rrto_now_ns() + duration_ms * 1000000, before = resident_bytes(),
+             n = run->n_kept ? run->n_kept : 1;
     struct predictor predictor;
     int status = predictor_init(&predictor, run->log_bytes, run->baseline);
     if (status != RRTO_OK)
         return status;
-    while (cost.passes < 2 || now_ns() < limit) {
-        uint64_t start = now_ns();
+    while (cost.passes < 2 || rrto_now_ns() < limit) {
+        uint64_t start = rrto_now_ns();
         pass(run, &predictor);
-        uint64_t ps = (now_ns() - start) * 1000 / n;
+        uint64_t ps = (rrto_now_ns() - start) * 1000 / n;
         if (cost.passes++ == 0) {
             uint64_t after = resident_bytes();
             cost.resident_bytes = after > before ? after - before : 0;

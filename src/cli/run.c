@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* rrto run: looks at the command, prepares the environment, starts a private server when none is named, runs the
  * command, writes the report, and ends as the command did. */
+#include "base/clock.h"
 #include "base/config.h"
 #include "base/status.h"
 #include "cli/cli.h"
@@ -24,7 +25,6 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 struct run {
@@ -251,13 +251,6 @@ static int wait_for_command(pid_t pid)
     }
 }
 
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 static void write_report(const struct run *run, int wait_status, uint64_t wall_ns)
 {
     if (run->inferences && !rrto_run_folder_write_inferences(run->folder, run->inferences))
@@ -304,13 +297,13 @@ static int run_command(struct run *run)
         return rrto_cli_say(RRTO_CLI_RUN_FAILED, "%s", why);
     if (!prepare_environment(run, why, sizeof why))
         return rrto_cli_say(RRTO_CLI_RUN_FAILED, "%s", why);
-    uint64_t start_ns = now_ns();
+    uint64_t start_ns = rrto_now_ns();
     pid_t pid = start_command(run);
     if (pid < 0)
         return rrto_cli_say(errno == ENOENT ? RRTO_CLI_NOT_FOUND : RRTO_CLI_NOT_EXECUTABLE,
                             "'%s' could not be executed: %s", run->command[0], strerror(errno));
     int wait_status = wait_for_command(pid);
-    write_report(run, wait_status, now_ns() - start_ns);
+    write_report(run, wait_status, rrto_now_ns() - start_ns);
     rrto_private_server_stop(&run->private_server);
     rrto_run_folder_destroy(run->folder);
     *run->folder = '\0';

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The entry and the exit of every API call. */
+#include "base/clock.h"
 #include "base/log.h"
 #include "gen/calls.h"
 #include "gen/ops.h"
@@ -7,16 +8,13 @@
 #include "replay/scrub.h"
 
 #include <errno.h>
-#include <time.h>
 
 enum { SAMPLE = 64, EXCHANGE_MAX_BYTES = 4096 };
 
 /* Not inlined: its frame, with the time in it, is then one that is scrubbed. */
 static __attribute__((noinline)) uint64_t now_ns(void)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+    return rrto_now_ns();
 }
 
 enum rrto_call_gate rrto_call_begin(struct rrto_call_frame *frame, uint16_t call)

@@ -2,6 +2,7 @@
 /* Opening the session: find the server, greet it, agree on the arena. Every failure ends in one sentence that names
  * cause and fix. */
 #include "wire/connect.h"
+#include "base/clock.h"
 #include "base/config.h"
 #include "base/format.h"
 #include "base/log.h"
@@ -14,17 +15,9 @@
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { QUEUE_BYTES = 64 << 20, WELCOME_TIMEOUT_MS = 60000 };
-
-static uint64_t now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 static bool fail(struct rrto_process *process, int status, const char *server, const char *why)
 {
@@ -137,7 +130,7 @@ static bool open_session(struct rrto_process *process, const struct rrto_conn *c
         .deviate = config->deviate,
         .token_hidden = config->token_bits < 64 ? UINT64_MAX << config->token_bits : 0,
         .queue_bytes = QUEUE_BYTES,
-        .now_ns = now_ns,
+        .now_ns = rrto_now_ns,
         .inferences = process->inferences,
         .period_ns = config->period_us * 1000,
         .past_bytes = past_bytes,
@@ -197,7 +190,7 @@ bool rrto_process_connect(struct rrto_process *process)
         rrto_conn_close(&conn);
         return fail(process, RRTO_NO_MEMORY, server, "out of memory; set a smaller RRTO_LOG_BYTES");
     }
-    process->counters->connected_ns = now_ns();
+    process->counters->connected_ns = rrto_now_ns();
     rrto_info("session with %s: %s", server, process->device.name);
     return true;
 }

@@ -2,6 +2,7 @@
 /* The process: first call, fork, exit; the counters' file; the functions of issue.h on the process's one session. */
 #include "replay/process.h"
 
+#include "base/clock.h"
 #include "base/config.h"
 #include "base/format.h"
 #include "base/log.h"
@@ -27,13 +28,6 @@ static pthread_mutex_t open_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_key_t thread_key;
 static uint64_t n_threads;
 __thread struct rrto_thread *rrto_this_thread;
-
-static uint64_t now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 bool rrto_process_is_mine(void)
 {
@@ -140,7 +134,7 @@ static bool start_counters(void)
     rrto_process.inferences = inferences;
     rrto_counters_init(counters);
     counters->pid = (uint32_t)getpid();
-    counters->started_ns = counters->updated_ns = now_ns();
+    counters->started_ns = counters->updated_ns = rrto_now_ns();
     rrto_format(counters->mode, sizeof counters->mode, "%s", rrto_process.mode->name);
     rrto_format(counters->program, sizeof counters->program, "%s", program_invocation_short_name);
     rrto_process.counters = counters;
@@ -207,11 +201,11 @@ static void say_goodbye(struct rrto_session *session)
     rrto_receiver_leave(&session->receiver);
     rrto_record_end(&session->encoder);
     rrto_session_flush_locked(session);
-    rrto_counters_touch(session->counters, now_ns());
+    rrto_counters_touch(session->counters, rrto_now_ns());
     (void)rrto_trace_close(session->options.trace);
     session->options.trace = NULL;
     pthread_mutex_unlock(&session->lock);
-    for (uint64_t start_ns = now_ns(); now_ns() - start_ns < GOODBYE_MS * 1000000u;) {
+    for (uint64_t start_ns = rrto_now_ns(); rrto_now_ns() - start_ns < GOODBYE_MS * 1000000u;) {
         if (rrto_sender_drain(&session->sender) != RRTO_OK || rrto_sender_queued(&session->sender) == 0 ||
             rrto_conn_wait(&session->conn, true, 20) == RRTO_IO)
             return;
@@ -227,7 +221,7 @@ __attribute__((destructor)) static void leave(void)
     const struct rrto_config *config = rrto_config_get();
     if (__atomic_load_n(&rrto_process.state, __ATOMIC_ACQUIRE) == RRTO_PROCESS_OPEN)
         say_goodbye(&rrto_process.session);
-    rrto_counters_touch(rrto_process.counters, now_ns());
+    rrto_counters_touch(rrto_process.counters, rrto_now_ns());
     if (*config->run_dir || !*config->report)
         return;
     const struct rrto_counters *processes[] = {rrto_process.counters};

@@ -2,20 +2,13 @@
 /* Buffered reading of chunks. */
 #include "wire/reader.h"
 
+#include "base/clock.h"
 #include "base/status.h"
 
 #include <string.h>
-#include <time.h>
 
 /* Below this, bytes go through the buffer: the next chunk's header then comes with the same system call. */
 enum { DIRECT_BYTES = 16 << 10 };
-
-static uint64_t now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 void rrto_reader_init(struct rrto_reader *reader, struct rrto_conn *conn)
 {
@@ -31,14 +24,14 @@ static int read_some(struct rrto_reader *reader, void *data, size_t n, int timeo
     int status = rrto_conn_try_read(reader->conn, data, n, ret_n);
     if (status != RRTO_TIMEOUT || timeout_ms == 0)
         return status;
-    uint64_t start = now_ns(), now = start;
+    uint64_t start = rrto_now_ns(), now = start;
     while (status == RRTO_TIMEOUT && now - start < reader->spin_ns) {
         status = rrto_conn_try_read(reader->conn, data, n, ret_n);
-        now = now_ns();
+        now = rrto_now_ns();
     }
     if (status == RRTO_TIMEOUT)
         status = rrto_conn_read(reader->conn, data, n, timeout_ms, ret_n);
-    now = now_ns();
+    now = rrto_now_ns();
     reader->waited_ns += now - start;
     if (status == RRTO_OK) {
         reader->woke_ns = now;

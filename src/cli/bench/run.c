@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One run: the server's side, the link before it, the command; then what it has left. */
+#include "base/clock.h"
+
 #include "cli/bench/bench.h"
 #include "cli/bench/child.h"
 #include "cli/cli.h"
@@ -11,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { MAX_ARGUMENTS = 1024, MAX_TEXT = 1 << 16, MANY_FRAMES = 1000000000, LISTEN_S = 20, SPLIT_LISTEN_S = 300 };
@@ -259,13 +260,6 @@ static bool collect(const struct rrto_bench *bench, const struct rrto_bench_mode
     return true;
 }
 
-static uint64_t now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 bool rrto_bench_measure(struct rrto_bench *bench, struct rrto_bench_result *result, unsigned round)
 {
     static struct arguments arguments;
@@ -288,7 +282,7 @@ bool rrto_bench_measure(struct rrto_bench *bench, struct rrto_bench_result *resu
             !arguments.full && rrto_bench_start_listening(&server, arguments.items, NULL, server_log, SPLIT_LISTEN_S);
     }
     fine = fine && start_link(bench, server.pid ? server.address : bench->server, &link, &address);
-    uint64_t spawned_ns = now_ns();
+    uint64_t spawned_ns = rrto_now_ns();
     if (fine && mode->kind == RRTO_BENCH_SPLIT)
         make_split_client(&arguments, bench, mode, address, times);
     else if (fine)
