@@ -45,7 +45,7 @@ bool bench_trace_read(const char *path, struct bench_trace *ret_trace)
     uint64_t first = 0, last = 0;
     struct rrto_trace_op op;
     while (status == RRTO_OK && trace.n < MAX_TRACE && (status = rrto_trace_read(reader, &op)) == RRTO_OK) {
-        const struct rrto_op_info *info = table->info(rrto_optable_number(op.bytes));
+        const struct rrto_op_info *info = table->info(rrto_op_number(op.bytes));
         if (!info)
             break;
         /* an inference ends at a result wait that is followed by a launch or an H2D */

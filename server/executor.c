@@ -72,13 +72,6 @@ static int32_t not_supported(uint8_t library)
  * -----------------------------------------------------------------------------------------------------------------------
  */
 
-static uint16_t number_of(const uint8_t *op)
-{
-    uint16_t number;
-    memcpy(&number, op, sizeof number);
-    return number;
-}
-
 static uint64_t field_u64(const uint8_t *op, size_t n, int32_t offset)
 {
     uint64_t value = 0;
@@ -114,7 +107,7 @@ static int on_payload(void *arg, const struct rrto_record_op *op, void **ret_to,
     *ret_to = NULL;
     if (n == 0)
         return RRTO_OK;
-    if (number_of(op->bytes) == RRTO_OP_gate_fill && !worker->failure) {
+    if (rrto_op_number(op->bytes) == RRTO_OP_gate_fill && !worker->failure) {
         worker->up = gate_memory(worker, op, n);
         if (!worker->up)
             return RRTO_INVALID;
@@ -222,8 +215,8 @@ static int on_op(void *arg, const struct rrto_record_op *op)
     if (worker->failure)
         exec.library = worker->failure_library;
     else
-        status = judge_failure(worker, &exec, execute(worker, &exec, info, op, number_of(op->bytes)));
-    note_neighbours(worker, info, number_of(op->bytes));
+        status = judge_failure(worker, &exec, execute(worker, &exec, info, op, rrto_op_number(op->bytes)));
+    note_neighbours(worker, info, rrto_op_number(op->bytes));
     worker->reply = exec.reply; /* it may have grown */
     if (worker->up)
         rrto_staging_release(worker->up);
@@ -293,13 +286,13 @@ static void *recorded_by(struct rrto_worker *worker, uint64_t position, const ui
     struct rrto_dec dec;
     bool ok;
     rrto_dec_init(&dec, op, n);
-    if (number_of(op) != RRTO_OP_event_record || !rrto_unpack_event_record(&dec, &args) ||
+    if (rrto_op_number(op) != RRTO_OP_event_record || !rrto_unpack_event_record(&dec, &args) ||
         log->head - position > MAX_LOOKED_AT)
         return NULL;
     while (++position < log->head) {
         op = rrto_log_get(log, position, &n);
         rrto_dec_init(&dec, op, n);
-        if (number_of(op) == RRTO_OP_event_record && rrto_unpack_event_record(&dec, &later) &&
+        if (rrto_op_number(op) == RRTO_OP_event_record && rrto_unpack_event_record(&dec, &later) &&
             later.event == args.event)
             return NULL;
     }

@@ -232,7 +232,7 @@ int rrto_rehearsal_op(struct rrto_rehearsal_run *run, const struct rrto_trace_op
 {
     _Static_assert(RRTO_SEQ_LANES == 64, "lanes_seen has a bit for each");
     const struct rrto_op_info *info =
-        op->n_bytes >= sizeof(struct rrto_op_header) ? run->table->info(rrto_optable_number(op->bytes)) : NULL;
+        op->n_bytes >= sizeof(struct rrto_op_header) ? run->table->info(rrto_op_number(op->bytes)) : NULL;
     if (!info)
         return RRTO_UNSUPPORTED;
     if (op->lane >= RRTO_SEQ_LANES || (run->result.all.ops > 0 && op->position != run->next_position))

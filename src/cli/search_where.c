@@ -44,7 +44,7 @@ static struct row *row_of(struct table *table, uint64_t key)
 static bool add(struct table *table, const struct rrto_kernels *kernels, const struct rrto_rehearsal_step *step)
 {
     uint32_t function = 0;
-    uint16_t number = rrto_optable_number(step->op);
+    uint16_t number = rrto_op_number(step->op);
     const char *kernel = rrto_kernels_of(kernels, step->op, step->n_bytes, &function);
     struct row *row = row_of(table, (uint64_t)number << 32 | function);
     if (!row)

@@ -117,4 +117,12 @@ struct rrto_op_header {
     uint32_t n_bytes; /* that follow the header */
 };
 
+/* Of an op of at least a header's bytes. */
+static inline uint16_t rrto_op_number(const uint8_t *op)
+{
+    uint16_t number;
+    memcpy(&number, op, sizeof number);
+    return number;
+}
+
 #endif

@@ -308,8 +308,7 @@ static void guess(struct rrto_session *session, struct rrto_session_caller *call
     for (uint64_t source = first->source; source != RRTO_RECORD_NO_SOURCE && ahead->n < RRTO_AHEAD_ROWS;) {
         size_t n;
         const uint8_t *op = rrto_record_predicted(&session->encoder, source + 1, &n);
-        struct decision next = {.info = op ? session->options.table->info(rrto_optable_number(op)) : NULL,
-                                .wait = true};
+        struct decision next = {.info = op ? session->options.table->info(rrto_op_number(op)) : NULL, .wait = true};
         if (!next.info || !(next.info->flags & RRTO_OP_DOWN) || source + 1 >= first_position ||
             rrto_seq_expected(session->seq, caller->lane) != source + 1)
             break;
@@ -507,7 +506,7 @@ static __attribute__((noinline)) int32_t issue_any(struct rrto_session *session,
 int32_t rrto_session_issue(struct rrto_session *session, struct rrto_session_caller *caller, const uint8_t *bytes,
                            size_t n_bytes, const struct rrto_issue_extra *extra)
 {
-    const struct rrto_op_info *info = session->options.table->info(rrto_optable_number(bytes));
+    const struct rrto_op_info *info = session->options.table->info(rrto_op_number(bytes));
     if (!info || n_bytes > RRTO_OP_MAX_BYTES) {
         rrto_receiver_lose(&session->receiver, RRTO_INVALID,
                            "an op without description was issued: the session was stopped");

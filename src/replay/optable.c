@@ -25,7 +25,7 @@ static enum rrto_handle_use handle(const struct rrto_op_info *op_info, const uin
     struct rrto_args_cudnn_set_stream cudnn;
     uint32_t id;
     rrto_dec_init(&dec, op, n);
-    switch (rrto_optable_number(op)) {
+    switch (rrto_op_number(op)) {
     case RRTO_OP_cublas_state:
         *ret_handle = handle_key(CUBLAS, rrto_unpack_cublas_state(&dec, &cublas) ? cublas.handle : 0);
         *ret_stream = cublas.stream;

@@ -23,13 +23,6 @@ struct rrto_optable {
 /* The generated vocabulary. */
 const struct rrto_optable *rrto_optable_generated(void);
 
-static inline uint16_t rrto_optable_number(const uint8_t *op)
-{
-    uint16_t number;
-    memcpy(&number, op, sizeof number);
-    return number;
-}
-
 /* The op's stream id; false when its description names none. */
 static inline bool rrto_optable_stream(const struct rrto_op_info *info, const uint8_t *op, size_t n,
                                        uint32_t *ret_stream)

@@ -33,7 +33,7 @@ struct rrto_prediction rrto_predict(struct rrto_seq *seq, struct rrto_record_enc
     uint64_t found = rrto_seq_push(seq, lane, token, log->oldest);
     if (found == expected)
         return (struct rrto_prediction){.source = found, .same = same};
-    if (insist && like && n_expected == n_bytes && rrto_optable_number(like) == rrto_optable_number(op) &&
+    if (insist && like && n_expected == n_bytes && rrto_op_number(like) == rrto_op_number(op) &&
         is_cheaper(encoder, expected, found, op, n_bytes)) {
         rrto_seq_insist(seq, lane, expected);
         return (struct rrto_prediction){.source = expected};

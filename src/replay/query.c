@@ -13,7 +13,7 @@ static enum rrto_covers covers_at(struct rrto_session *session, uint64_t positio
     *ret_has_stream = false;
     *ret_stream = 0;
     const uint8_t *op = rrto_log_get(&session->encoder.log, position, &n);
-    const struct rrto_op_info *info = op ? session->options.table->info(rrto_optable_number(op)) : NULL;
+    const struct rrto_op_info *info = op ? session->options.table->info(rrto_op_number(op)) : NULL;
     if (!info || !(*ret_has_stream = rrto_optable_stream(info, op, n, ret_stream)))
         return RRTO_COVERS_ITSELF;
     return session->tracker.one_stream ? RRTO_COVERS_ALL : RRTO_COVERS_STREAM;

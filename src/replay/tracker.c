@@ -95,7 +95,7 @@ static __attribute__((noinline)) void issued_any(struct rrto_tracker *tracker, c
                                                  uint64_t position, bool wait)
 {
     uint32_t stream = 0;
-    if (rrto_optable_number(op) == table->stream_create)
+    if (rrto_op_number(op) == table->stream_create)
         tracker->one_stream = false;
     if (info->flags & RRTO_OP_DOWN && !wait)
         tracker->down = position + 1;
@@ -122,7 +122,7 @@ void rrto_tracker_issued(struct rrto_tracker *tracker, const struct rrto_optable
     uint32_t stream;
     if (info->flags & (RRTO_OP_DOWN | RRTO_OP_CLOSES | RRTO_OP_OPENS) || !is_visible(info) ||
         !rrto_optable_stream(info, op, n, &stream) || stream != tracker->stream ||
-        rrto_optable_number(op) == table->stream_create) {
+        rrto_op_number(op) == table->stream_create) {
         issued_any(tracker, table, info, op, n, position, wait);
         return;
     }
@@ -169,7 +169,7 @@ enum rrto_covers rrto_tracker_covers(const struct rrto_tracker *tracker, const s
                                      const struct rrto_op_info *info, const uint8_t *op, size_t n, uint32_t *ret_stream)
 {
     *ret_stream = 0;
-    if (rrto_optable_number(op) == table->device_synchronize)
+    if (rrto_op_number(op) == table->device_synchronize)
         return RRTO_COVERS_ALL;
     bool has_stream = rrto_optable_stream(info, op, n, ret_stream);
     if (!(info->flags & (RRTO_OP_DOWN | RRTO_OP_ELIDABLE)) || !has_stream)

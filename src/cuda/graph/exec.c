@@ -134,11 +134,9 @@ void rrto_exec_destroy(struct rrto_exec *exec)
  * with its module. */
 static bool memory_is_there(const struct rrto_work *work)
 {
-    uint16_t number;
     struct rrto_dec dec;
     rrto_dec_init(&dec, work->op, work->n_op);
-    memcpy(&number, work->op, sizeof number);
-    switch (number) {
+    switch (rrto_op_number(work->op)) {
     case RRTO_OP_mem_copy_h2d: {
         struct rrto_args_mem_copy_h2d args;
         return rrto_unpack_mem_copy_h2d(&dec, &args) && rrto_memory_live(args.dst, args.n_bytes);
@@ -257,8 +255,7 @@ static int32_t issue_late(const struct rrto_work *work, const struct launch *lau
     struct rrto_dec dec;
     struct rrto_args_mem_copy_h2d copy;
     struct rrto_args_symbol_copy_h2d symbol;
-    uint16_t number;
-    memcpy(&number, work->op, sizeof number);
+    uint16_t number = rrto_op_number(work->op);
     rrto_dec_init(&dec, work->op, work->n_op);
     if (number == RRTO_OP_mem_copy_h2d && rrto_unpack_mem_copy_h2d(&dec, &copy))
         return rrto_memory_copy_late(copy.dst, work->up, copy.n_bytes, launch->stream);

@@ -98,9 +98,10 @@ static enum rrto_node_kind kind_of(uint16_t number)
     }
 }
 
-static bool can_be_recorded(const struct rrto_op_info *info, uint16_t number, const struct rrto_issue_extra *extra,
+static bool can_be_recorded(const struct rrto_op_info *info, const struct rrto_issue_extra *extra,
                             const struct rrto_library_use *use, const uint8_t *op, size_t n)
 {
+    uint16_t number = rrto_op_number(op);
     uint32_t handle = 0;
     if (use->library != RRTO_USE_NONE && n >= RRTO_OP_HEADER_BYTES + sizeof handle)
         memcpy(&handle, op + RRTO_OP_HEADER_BYTES, sizeof handle);
@@ -112,8 +113,7 @@ static bool can_be_recorded(const struct rrto_op_info *info, uint16_t number, co
 static bool make_work(struct rrto_work *ret_work, const uint8_t *op, size_t n, const struct rrto_issue_extra *extra,
                       const struct rrto_library_use *use, struct rrto_object *function)
 {
-    uint16_t number;
-    memcpy(&number, op, sizeof number);
+    uint16_t number = rrto_op_number(op);
     *ret_work = (struct rrto_work){.kind = kind_of(number), .library = *use, .n_op = n, .op = malloc(n)};
     if (!ret_work->op)
         return false;
@@ -132,10 +132,8 @@ static int32_t capture_op(const struct rrto_op_info *info, const uint8_t *op, si
                           const struct rrto_issue_extra *extra, const struct rrto_library_use *use, uint32_t stream,
                           struct rrto_object *function, bool *ret_captured)
 {
-    uint16_t number;
     struct rrto_work work;
     struct rrto_capture_member *member;
-    memcpy(&number, op, sizeof number);
     pthread_mutex_lock(&rrto_capture_lock);
     struct rrto_capture *capture = rrto_capture_of(stream, &member);
     int32_t result = RRTO_CUDA_SUCCESS;
@@ -143,7 +141,7 @@ static int32_t capture_op(const struct rrto_op_info *info, const uint8_t *op, si
         result = stream == 0 && rrto_capture_invalidate_blocking() ? RRTO_CUDA_CAPTURE_IMPLICIT : RRTO_CUDA_SUCCESS;
     } else if (capture->invalidated) {
         result = RRTO_CUDA_CAPTURE_INVALIDATED;
-    } else if (!can_be_recorded(info, number, extra, use, op, n)) {
+    } else if (!can_be_recorded(info, extra, use, op, n)) {
         capture->invalidated = true;
         result = RRTO_CUDA_CAPTURE_UNSUPPORTED;
     } else if (!make_work(&work, op, n, extra, use, function)) {
@@ -165,12 +163,10 @@ static __attribute__((noinline)) int32_t issue_watched(const uint8_t *op, size_t
     const struct rrto_op_info *info = rrto_op_info_of(op, n);
     struct rrto_library_use use;
     uint32_t stream;
-    uint16_t number;
     if (!info || !stream_of(info, op, n, recording, &use, &stream))
         return rrto_issue(op, n, extra);
-    memcpy(&number, op, sizeof number);
     if (recording->into) {
-        if (!can_be_recorded(info, number, extra, &use, op, n))
+        if (!can_be_recorded(info, extra, &use, op, n))
             return as_status(info, RRTO_CUDA_NOT_SUPPORTED);
         if (recording->n++ == 0 && !make_work(recording->into, op, n, extra, &use, recording->function))
             return as_status(info, RRTO_CUDA_NO_MEMORY);
@@ -186,9 +182,7 @@ static __attribute__((noinline)) int32_t issue_watched(const uint8_t *op, size_t
  * puts every stream behind every other one. */
 static bool may_synchronise(const uint8_t *op)
 {
-    uint16_t number;
-    memcpy(&number, op, sizeof number);
-    switch (number) {
+    switch (rrto_op_number(op)) {
     case RRTO_OP_module_unload:
     case RRTO_OP_mem_free:
         return true;

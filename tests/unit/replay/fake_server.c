@@ -62,7 +62,7 @@ const struct rrto_optable *fake_optable_colliding(void)
 static int on_payload(void *arg, const struct rrto_record_op *op, void **ret_to, uint64_t *ret_n)
 {
     struct fake_server *server = arg;
-    *ret_n = rrto_optable_payload(info(rrto_optable_number(op->bytes)), op->bytes, op->n_bytes);
+    *ret_n = rrto_optable_payload(info(rrto_op_number(op->bytes)), op->bytes, op->n_bytes);
     free(server->staging);
     *ret_to = server->staging = malloc(*ret_n + 1);
     return RRTO_OK;
@@ -125,7 +125,7 @@ static void texts(struct fake_server *server)
 static int on_op(void *arg, const struct rrto_record_op *op)
 {
     struct fake_server *server = arg;
-    uint16_t number = rrto_optable_number(op->bytes);
+    uint16_t number = rrto_op_number(op->bytes);
     if (op->position == server->close_at)
         return RRTO_CLOSED;
     if (op->position == server->fail_at) {

@@ -13,8 +13,8 @@ static uint64_t issued(const struct rrto_buf *buf)
 {
     const struct rrto_optable *table = rrto_optable_generated();
     assert_false(buf->failed);
-    rrto_tracker_issued(&tracker, table, table->info(rrto_optable_number(buf->data)), buf->data, buf->size,
-                        next_position, false);
+    rrto_tracker_issued(&tracker, table, table->info(rrto_op_number(buf->data)), buf->data, buf->size, next_position,
+                        false);
     return next_position++;
 }
 
