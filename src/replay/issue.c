@@ -115,7 +115,7 @@ static void decide(struct rrto_session *session, const uint8_t *op, size_t n, co
     const struct rrto_mode *mode = session->options.mode;
     uint32_t flags = decision->info->flags;
     /* A copy out completes when its stream gets there, which may be when the caller has gone on. */
-    bool gated = flags & RRTO_OP_DOWN && session->tracker.n_closed;
+    bool gated = flags & RRTO_OP_DOWN && held_back(session);
     decision->wait = (extra && (extra->wait || extra->reply || extra->waiter)) ||
                      flags & (RRTO_OP_SYNC | RRTO_OP_MEMO) ||
                      (!gated && (mode->every_op_waits || (mode->device_ops_wait && flags & RRTO_OP_DEVICE)));
@@ -276,7 +276,7 @@ static bool append(struct rrto_session *session, struct rrto_session_caller *cal
     if (upload.coded)
         rrto_session_send_coded_locked(session, upload.bytes, n_payload);
     else if (up)
-        rrto_session_send_payload_locked(session, extra ? extra->up : NULL, n_payload);
+        rrto_session_send_payload_locked(session, upload.bytes, n_payload);
     return true;
 }
 

@@ -261,7 +261,7 @@ static int receive_reply(struct rrto_receiver *receiver, const struct rrto_chunk
 /* A count, a flag, a token: the application may go on one way or another by it, the search is told. */
 static void note_value_locked(struct rrto_receiver *receiver, const struct rrto_down *down)
 {
-    uint32_t *value = &receiver->values[down->lane % RRTO_RECEIVER_LANES];
+    uint32_t *value = &receiver->values[down->lane];
     if (down->n_bytes > RRTO_RECEIVER_VALUE_BYTES)
         return;
     uint64_t digest = XXH3_64bits_withSeed(down->host, down->n_bytes, __atomic_load_n(value, __ATOMIC_RELAXED));

@@ -9,6 +9,7 @@
 #include "base/map.h"
 #include "replay/text.h"
 #include "report/counters.h"
+#include "seq/seq.h"
 #include "wire/reader.h"
 
 #include <pthread.h>
@@ -16,7 +17,6 @@
 enum {
     RRTO_RECEIVER_N_DONE = 64,
     RRTO_RECEIVER_N_WATCHES = 16,
-    RRTO_RECEIVER_LANES = 64,
     RRTO_RECEIVER_VALUE_BYTES = 64, /* a result of at most this size is looked at: it may steer the application */
     RRTO_REPLY_MAX_BYTES = 16 << 20,
 };
@@ -77,8 +77,8 @@ struct rrto_receiver {
     uint64_t completed_all;    /* every op below this position has completed; read with an atomic load anywhere */
     uint64_t done[RRTO_RECEIVER_N_DONE]; /* positions + 1 that have completed, from subscriptions */
     unsigned done_at;
-    uint32_t values[RRTO_RECEIVER_LANES]; /* digests of the small results that a lane has had lately; 0: none. Atomic */
-    uint32_t starved_us;                  /* from the last reply; relaxed atomic */
+    uint32_t values[RRTO_SEQ_LANES]; /* digests of the small results that a lane has had lately; 0: none. Atomic */
+    uint32_t starved_us;             /* from the last reply; relaxed atomic */
     struct rrto_text_queue text;
     uint64_t data_ns;   /* when the first payload since the last reply began to come; the leader's */
     uint32_t link_rate; /* from the last reply that told one, in 100 kB/s; RRTO_RECEIVER_NO_RATE: taken; likewise */
