@@ -7,14 +7,14 @@
  * Seen to fail: in plain, percall, async and replay: all threads have one stream: "waits for another thread's stream"
  * is wrong; NULL stays the legacy stream: its capture is refused; the handle 1 is the thread's stream, too: the lines
  * about the legacy one; without a flag the entry point is the legacy one: "entry point, no flag". */
+#include "hold.h"
 #include "program.h"
 
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
-#include <time.h>
 
-enum { N = 4000, BYTES = N * sizeof(float), ROUNDS = 5, PATIENCE_S = 10 };
+enum { N = 4000, BYTES = N * sizeof(float), ROUNDS = 5 };
 
 /* Described by name only. */
 cudaError_t cudaMemcpy3D_ptds(const void *parameters);
@@ -27,17 +27,7 @@ static void expect(const char *what, int got, int expected)
     wrong |= got != expected;
 }
 
-static atomic_int holds, may_go, lost_patience, n_callbacks;
-
-static void hold(void *round)
-{
-    time_t end = time(NULL) + PATIENCE_S;
-    atomic_store(&holds, (int)(size_t)round);
-    while (atomic_load(&may_go) < (int)(size_t)round && time(NULL) < end)
-        sched_yield();
-    if (atomic_load(&may_go) < (int)(size_t)round)
-        atomic_store(&lost_patience, 1);
-}
+static atomic_int n_callbacks;
 
 static void *with_held_stream(void *round)
 {

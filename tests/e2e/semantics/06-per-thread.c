@@ -13,13 +13,13 @@
  * waits for every stream: "two threads' streams" in all four (tried without the scheduler). Per-thread streams do not
  * wait for the legacy one: "own, legacy, own", "legacy, own, legacy" and "two threads" under both seeds tried in
  * percall, async and replay. */
+#include "../programs/hold.h"
 #include "driver.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
-#include <time.h>
 
-enum { N = 3000, BYTES = N * sizeof(float), PATIENCE_S = 10 };
+enum { N = 3000, BYTES = N * sizeof(float) };
 static const CUstream legacy = (CUstream)1, per_thread = (CUstream)2;
 
 static void add_ptsz(CUdeviceptr a, CUdeviceptr b, CUdeviceptr c, CUstream stream)
@@ -29,28 +29,12 @@ static void add_ptsz(CUdeviceptr a, CUdeviceptr b, CUdeviceptr c, CUstream strea
     OK(cuLaunchKernel_ptsz(vector_add_function, (n + 127) / 128, 1, 1, 128, 1, 1, 0, stream, args, NULL));
 }
 
-/* The function that holds a thread's stream up: until it may go, or its patience ends. */
-static struct {
-    atomic_bool holds, may_go, lost_patience;
-} held;
-
-static void hold(void *unused)
-{
-    (void)unused;
-    time_t end = time(NULL) + PATIENCE_S;
-    atomic_store(&held.holds, true);
-    while (!atomic_load(&held.may_go) && time(NULL) < end)
-        sched_yield();
-    if (!atomic_load(&held.may_go))
-        atomic_store(&held.lost_patience, true);
-}
-
-static void *with_held_stream(void *unused)
+static void *with_held_stream(void *round)
 {
     use_context();
-    OK(cuLaunchHostFunc_ptsz(NULL, hold, NULL));
+    OK(cuLaunchHostFunc_ptsz(NULL, hold, round));
     OK(cuStreamSynchronize_ptsz(NULL));
-    return unused;
+    return NULL;
 }
 
 /* All that this thread's default stream can do, while the other thread's is held up: synchronous copies up and down, a
@@ -61,9 +45,9 @@ static bool beside_a_held_one(int seed)
     CUdeviceptr x, y = device_floats(N), z = device_floats(N);
     CUevent event = new_event();
     pthread_t other;
-    held.holds = held.may_go = held.lost_patience = false;
-    pthread_create(&other, NULL, with_held_stream, NULL);
-    while (!atomic_load(&held.holds))
+    const int round = seed + 1;
+    pthread_create(&other, NULL, with_held_stream, (void *)(size_t)round);
+    while (atomic_load(&holds) < round)
         sched_yield();
     fill(data, N, seed);
     OK(cuMemAllocAsync_ptsz(&x, BYTES, NULL));
@@ -77,8 +61,8 @@ static bool beside_a_held_one(int seed)
     OK(cuStreamSynchronize_ptsz(NULL));
     bool right = cuStreamQuery_ptsz(NULL) == CUDA_SUCCESS && filled(back, N, seed, 2);
     OK(cuEventSynchronize(event));
-    right = right && !atomic_load(&held.lost_patience);
-    atomic_store(&held.may_go, true);
+    right = right && !atomic_load(&lost_patience);
+    atomic_store(&may_go, round);
     pthread_join(other, NULL);
     OK(cuMemFreeAsync_ptsz(x, NULL)); /* not while the function holds on: docs/limits.md */
     OK(cuMemFree_v2(y));

@@ -10,13 +10,13 @@
  * threads have one stream: the first two lines are wrong; that NULL is the thread's own outlasts the call: a capture of
  * the legacy stream begins; the version is not looked at: "cuFuncLoad", "cuStreamGetId" and "four functions"; the flag
  * is not: "four functions". */
+#include "../programs/hold.h"
 #include "driver.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
-#include <time.h>
 
-enum { N = 2000, BYTES = N * sizeof(float), PATIENCE_S = 10, CAPTURE_UNSUPPORTED = 900 };
+enum { N = 2000, BYTES = N * sizeof(float), CAPTURE_UNSUPPORTED = 900 };
 static CUdeviceptr x, y, z;
 static float *source, *target;
 
@@ -68,18 +68,6 @@ static CUgraphExec capture(CUstream fork, bool *ret_right)
     OK(cuGraphDestroy(graph));
     OK(cuEventDestroy_v2(event));
     return exec;
-}
-
-static atomic_int holds, may_go, lost_patience;
-
-static void hold(void *round)
-{
-    time_t end = time(NULL) + PATIENCE_S;
-    atomic_store(&holds, (int)(size_t)round);
-    while (atomic_load(&may_go) < (int)(size_t)round && time(NULL) < end)
-        sched_yield();
-    if (atomic_load(&may_go) < (int)(size_t)round)
-        atomic_store(&lost_patience, 1);
 }
 
 static void *with_held_stream(void *round)
