@@ -71,6 +71,7 @@ struct rrto_session {
     uint64_t lanes_used; /* bit set */
     struct rrto_ahead ahead;
     struct rrto_coding coding;
+    struct rrto_buf snapshot;          /* of the payload that is being coded */
     uint64_t n_predictions, n_dropped; /* for options.deviate */
     uint64_t n_pending_literals;
     bool frame_open; /* bytes of the present frame have left */
@@ -122,6 +123,10 @@ void rrto_session_flush_locked(struct rrto_session *session);
 void rrto_session_send_payload_locked(struct rrto_session *session, const void *payload, uint64_t n);
 /* The same, coded: chunk by chunk, each leaves before the next is coded. */
 void rrto_session_send_coded_locked(struct rrto_session *session, const void *payload, uint64_t n);
+/* With the issue lock: before a payload is coded, a copy of it, which *bytes points to then. Coding reads it more than
+ * once, and what both sides keep of it has to be the same, whatever another thread of the application writes there
+ * meanwhile. What is too large to be kept stays where it is. False: memory is short. */
+bool rrto_session_snapshot(struct rrto_session *session, const void **bytes, uint64_t n);
 /* Without the issue lock: back-pressure before a payload of n bytes. Blocks while the way out is more than half full.
  * False: lost. */
 bool rrto_session_make_room(struct rrto_session *session, uint64_t n);
