@@ -239,6 +239,31 @@ static void freeing_is_apart(void **state)
     assert_non_null(fake_last(0, RRTO_OP_mem_free));
 }
 
+/* So does what loads code on a real GPU, whose driver may wait for the device there; the soft one's does not. */
+static void loading_is_apart(void **state)
+{
+    (void)state;
+    cublasHandle_t blas;
+    cudnnHandle_t dnn;
+    fake.n_between = 2;
+    assert_int_equal(rrto_client_cublasCreate_v2(&blas), 0);
+    assert_int_equal(fake.n_between, 0);
+    fake.n_between = 1;
+    assert_int_equal(rrto_client_cublasDestroy_v2(blas), 0);
+    assert_int_equal(fake.n_between, 0);
+    fake.n_between = 1;
+    assert_int_equal(rrto_client_cudnnCreate(&dnn), 0);
+    assert_int_equal(fake.n_between, 0);
+    fake.n_between = 1;
+    assert_int_equal(rrto_client_cudnnDestroy(dnn), 0);
+    assert_int_equal(fake.n_between, 0);
+    fake.device.soft = true;
+    fake.n_between = 1;
+    assert_int_equal(rrto_client_cublasCreate_v2(&blas), 0);
+    assert_int_equal(rrto_client_cublasDestroy_v2(blas), 0);
+    assert_int_equal(fake.n_between, 1);
+}
+
 static void *memory, *pinned, *registered;
 static cudaStream_t held;
 
@@ -333,6 +358,7 @@ int main(void)
         cmocka_unit_test_setup(a_query_first, setup),
         cmocka_unit_test_setup(more_than_the_server_has, setup),
         cmocka_unit_test_setup(freeing_is_apart, setup),
+        cmocka_unit_test_setup(loading_is_apart, setup),
         cmocka_unit_test_setup(waits_end_with_the_session, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
