@@ -12,18 +12,27 @@
 /* As many decimals as make sense: a CPU may take microseconds, percall seconds. */
 static int decimals(double value)
 {
-    return value < 0.01 ? 7 : value < 1 ? 4 : value < 1000 ? 2 : 0;
+    return value < 1 ? 4 : value < 1000 ? 2 : 0;
 }
 
 static void put_estimate(struct rrto_grid *grid, struct rrto_bench_estimate estimate)
 {
-    if (estimate.known && isnan(estimate.low))
-        rrto_grid_cell(grid, "%.*f", decimals(estimate.value), estimate.value);
-    else if (estimate.known)
+    if (estimate.known)
         rrto_grid_cell(grid, "%.*f [%.*f, %.*f]", decimals(estimate.value), estimate.value, decimals(estimate.low),
                        estimate.low, decimals(estimate.high), estimate.high);
     else
         rrto_grid_cell(grid, "%s", "");
+}
+
+/* Three digits: a sensor's net joules may be small, and are not to look like none. */
+static void put_joules(struct rrto_grid *grid, bool known, struct rrto_bench_estimate estimate)
+{
+    if (!known || !estimate.known)
+        rrto_grid_cell(grid, "%s", "");
+    else if (isnan(estimate.low))
+        rrto_grid_cell(grid, "%.3g", estimate.value);
+    else
+        rrto_grid_cell(grid, "%.3g [%.3g, %.3g]", estimate.value, estimate.low, estimate.high);
 }
 
 static void put_known(struct rrto_grid *grid, double value, const char *format)
@@ -115,21 +124,25 @@ static void put_shares(struct rrto_grid *grid, const struct rrto_bench_energy *e
     rrto_grid_cell(grid, "%s", text);
 }
 
-static void fill_energy(struct rrto_grid *grid, const struct rrto_bench_summary *summary)
+static void fill_modelled(struct rrto_grid *grid, const struct rrto_bench_summary *summary)
 {
     const struct rrto_bench_energy *energy = &summary->energy;
-    const struct rrto_bench_estimate none = {.known = false};
-    put_estimate(grid, energy->modelled.known ? energy->modelled.mean : none);
-    put_estimate(grid, energy->modelled.known ? energy->modelled.net : none);
-    put_estimate(grid, energy->modelled.known ? energy->modelled.quantiles[RRTO_BENCH_P50] : none);
-    put_estimate(grid, energy->modelled.known ? energy->modelled.quantiles[RRTO_BENCH_P90] : none);
+    put_joules(grid, energy->modelled.known, energy->modelled.mean);
+    put_joules(grid, energy->modelled.known, energy->modelled.net);
+    put_joules(grid, energy->modelled.known, energy->modelled.quantiles[RRTO_BENCH_P50]);
+    put_joules(grid, energy->modelled.known, energy->modelled.quantiles[RRTO_BENCH_P90]);
     put_shares(grid, energy);
+}
+
+static void fill_measured(struct rrto_grid *grid, const struct rrto_bench_summary *summary)
+{
+    const struct rrto_bench_energy *energy = &summary->energy;
     for (int side = 0; side < RRTO_BENCH_SIDES; side++) {
         if (energy->measured[side].known)
-            put_estimate(grid, energy->measured[side].mean);
+            put_joules(grid, true, energy->measured[side].mean);
         else
             rrto_grid_cell(grid, "not measured");
-        put_estimate(grid, energy->measured[side].known ? energy->measured[side].net : none);
+        put_joules(grid, energy->measured[side].known, energy->measured[side].net);
     }
 }
 
@@ -137,7 +150,7 @@ static const struct section {
     const char *title;
     const char *heads[12];
     fill *fill;
-    enum condition { ALWAYS, OPEN_LOOP, ENERGY } condition;
+    enum condition { ALWAYS, OPEN_LOOP, PROFILE, ENERGY } condition;
 } sections[] = {
     {"Latency of an inference, ms [95 % interval]",
      {"mode", "n", "p90", "p50", "p99", "p99.9", "max", "p50, application's clock", NULL},
@@ -153,10 +166,13 @@ static const struct section {
       "deviations", NULL},
      fill_counts,
      ALWAYS},
-    {"Energy of an inference, J [95 % interval]",
-     {"mode", "client, modelled: mean", "net of idle", "p50", "p90", "constants", "client, measured: mean",
-      "net of idle ", "server GPU, measured: mean", "net of idle  ", NULL},
-     fill_energy,
+    {"Energy of an inference, modelled, the client's, J [95 % interval]",
+     {"mode", "mean", "net of idle", "p50", "p90", "constants", NULL},
+     fill_modelled,
+     PROFILE},
+    {"Energy of an inference, measured, J (means) [95 % interval]",
+     {"mode", "client", "net of idle", "server's GPU", "net of idle ", NULL},
+     fill_measured,
      ENERGY},
     {"Start (medians of the runs)",
      {"mode", "to first call s", "load + first s", "first ms", "application: import + load s", "first ms ", NULL},
@@ -300,8 +316,9 @@ static void print_all(const struct rrto_bench *bench, const struct rrto_bench_su
     const struct rrto_bench_options *options = &bench->options;
     print_head(bench, file, markdown);
     for (size_t i = 0; i < sizeof sections / sizeof sections[0]; i++) {
-        if ((sections[i].condition == OPEN_LOOP && options->rate <= 0) ||
-            (sections[i].condition == ENERGY && !rrto_bench_has_energy(bench)))
+        const enum condition condition = sections[i].condition;
+        if ((condition == OPEN_LOOP && options->rate <= 0) || (condition == PROFILE && !bench->has_profile) ||
+            (condition == ENERGY && !rrto_bench_has_energy(bench)))
             continue;
         heads(&grid, sections[i].heads);
         for (size_t k = 0; k < options->n_modes; k++) {
