@@ -1,22 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Figures of a mode out of the JSON of rrto bench (docs/bench.md has its keys). What is not known is None."""
 
-import functools
 import statistics
-from pathlib import Path
-
-import plan
 
 RAW = ", raw"  # replay without the payload codec: the bytes that split sends
 FEWEST = 6  # samples for a median with an interval, as rrto bench has it
-
-
-@functools.cache
-def profile():
-    """Watts of each state (docs/energy.md)."""
-    lines = (Path(__file__).resolve().parent.parent / "profiles" / (plan.PROFILE + ".profile")).read_text().splitlines()
-    words = [line.split() for line in lines if line.strip() and not line.startswith(("#", "device"))]
-    return {state: float(watts) for state, watts, *_ in words}
 
 
 class Mode:
@@ -44,15 +32,9 @@ class Mode:
 
     @property
     def joules(self):
-        """Of the client for an inference, modelled: seconds in each state times the profile's watts; None where the states are not known. What the
-        application's clock sees beyond its calls is the application's."""
-        states = self.told["states_s"]
-        if not states:
-            return None
-        watts = profile()
-        beyond = 0 if self.open or self.told["clock"] == "application" else sum(self.samples) / self.n / 1e3 - self.told["mean_total_ms"] / 1e3
-        seconds = dict(states, compute=states["local_compute"], dispatch=states["dispatch"] + max(0, beyond))
-        return sum(watts[state] * seconds[state] for state in ("dispatch", "transmit", "receive", "wait", "compute"))
+        """Of the client for an inference, modelled, on average; None where its states are not known."""
+        energy = self.told["energy"]["client_modelled"]
+        return energy and energy["mean"]["value"]
 
     def phase(self, name):
         return self.told["mean_phases_ms"][name]

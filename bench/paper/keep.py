@@ -17,6 +17,7 @@ import plan
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 MODEL_SCRIPT = ROOT / "examples" / "bench_models.py"
+MARKED_SCRIPT = ROOT / "bench" / "paper" / "marked.py"
 SPLIT_SCRIPT = ROOT / "bench" / "split" / "split.py"
 ANSWER_FRAMES = 4  # of keypointrcnn that are really computed, once; their answers are handed out again and again
 
@@ -59,7 +60,7 @@ class Keeper:
         model, part, ready = cell.model, cell.part, self.folder / "ready"
         if not model.static and part.name != "percall":
             frames = rounds * whole_fours(frames / rounds)
-        words = ["bench", "--modes", ",".join(part.modes), "--frames", frames, "--few-frames", frames, "--rounds", rounds, "--warmup", warmup]
+        words = ["bench", "--profile", plan.PROFILE, "--modes", ",".join(part.modes), "--frames", frames, "--few-frames", frames, "--rounds", rounds, "--warmup", warmup]
         if part.open_loop:
             words += ["--rate", plan.FPS]
         if cell.link:
@@ -75,7 +76,8 @@ class Keeper:
             words += ["--compute", f"{compute:g}"]
             if "split" in part.modes:
                 words += ["--split", shlex.join(map(str, [*split, f"bench_models:{model.name}"]))]
-        words += ["--", self.python, MODEL_SCRIPT, "--model", model.name, "--frames", "{frames}", "--device", "{device}", "--times", "{times}"]
+        script = MODEL_SCRIPT if model.static else MARKED_SCRIPT
+        words += ["--", self.python, script, "--model", model.name, "--frames", "{frames}", "--device", "{device}", "--times", "{times}"]
         return [str(word) for word in words + ["--ready", ready]]
 
     def environment(self, cell):

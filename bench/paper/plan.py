@@ -24,12 +24,12 @@ class Model:
 
 
 MODELS = [
-    Model("vgg19_bn", "VGG19_BN", 5, 1530, 79, 1, 0.6, 0, 14),
-    Model("resnet152", "ResNet152", 20, 11530, 518, 1, 0.6, 0, 14),
-    Model("densenet121", "DenseNet121", 17, 9510, 434, 1, 0.6, 0, 9),
-    Model("convnext_large", "ConvNeXt-Large", 9, 6070, 350, 1, 0.6, 0, 18),
-    Model("keypointrcnn", "KAPAO", 21, 0, 0, 36, 2.1, 0, 15, static=False),
-    Model("occupancy", "AGRNav", 56, 930, 43, 1, 2.1, 2.1, 7),
+    Model("vgg19_bn", "VGG19_BN", 5, 1530, 79, 1, 0.6, 0, 10),
+    Model("resnet152", "ResNet152", 20, 11530, 518, 1, 0.6, 0, 11),
+    Model("densenet121", "DenseNet121", 17, 9510, 434, 1, 0.6, 0, 8),
+    Model("convnext_large", "ConvNeXt-Large", 9, 6070, 350, 1, 0.6, 0, 16),
+    Model("keypointrcnn", "KAPAO", 21, 15500, 1000, 55, 2.1, 0, 11, static=False),
+    Model("occupancy", "AGRNav", 56, 930, 43, 1, 2.1, 2.1, 6),
 ]
 
 
@@ -46,7 +46,7 @@ class Link:
 
 
 LINKS = [
-    Link("rtt1", "80 Mbit/s, RTT 1 ms", "delay=0.5,rate=80", 0.5, 80, 6),
+    Link("rtt1", "80 Mbit/s, RTT 1 ms", "delay=0.5,rate=80", 0.5, 80, 3),
     Link("rtt4", "80 Mbit/s, RTT 4 ms", "delay=2,rate=80", 2, 80, 2),
     Link("rtt10", "80 Mbit/s, RTT 10 ms", "delay=5,rate=80", 5, 80, 3),
     Link("rtt30", "80 Mbit/s, RTT 30 ms", "delay=15,rate=80", 15, 80, 1),
@@ -65,17 +65,17 @@ class Part:
     open_loop: bool = False
     coded: bool = True  # the payload codec is on, as it is by default
 
-    def options(self, link):
+    def options(self, model, link):
         """Frames of all rounds together, rounds, warm-up after a run's first frame."""
         if self.name == "percall":
-            return link.percall_frames, 1, 0
+            return (link.percall_frames if model.static else 1), 1, 0
         if self.name == "percall-device":
-            return 8, 1, 0
+            return (6 if model.static else 4), 1, 0
         if self.open_loop:
-            return 300, 1, 3
-        if self.name == "raw":
-            return (120, 1, 3) if link.trace else (40, 2 if link.name == "rtt10" else 1, 3)
-        return (120 if link and link.trace and self.name == "replay" else 40), 1, 3
+            return (150 if model.up_mb < 1 else 60), 1, 3
+        if link and link.trace and self.name in ("raw", "replay"):
+            return 80, 1, 3
+        return 40, (2 if self.name == "raw" and link.name == "rtt10" else 1), 3
 
 
 PARTS = [
@@ -108,23 +108,23 @@ class Cell:
     def sizes(self):
         """Frames, rounds, warm-up."""
         if not self.quick:
-            return self.part.options(self.link)
+            return self.part.options(self.model, self.link)
         return (2, 1, 0) if self.part.name == "percall" else (8, 1, 2)
 
     def seconds(self):
         """How long it should take."""
         frames, rounds, warmup = self.sizes
         n = frames + rounds * warmup
-        return sum(rounds * self.model.start_s + n * self.frame_seconds(mode) for mode in self.part.modes)
+        return 1.5 + sum(rounds * (self.model.start_s + 4 * (mode == "split")) + n * self.frame_seconds(mode) for mode in self.part.modes)
 
     def frame_seconds(self, mode):
         model = self.model
         if mode == "cpu":
-            return 0.8
+            return 1
         trips = {"percall": model.calls, "percall-device": model.ops}.get(mode, 1 if mode == "split" else model.waits)
-        trip_ms = 2 * self.link.one_way_ms + self.link.jitter_ms + 0.2
+        trip_ms = 2 * self.link.one_way_ms + self.link.jitter_ms / 2 + 0.2
         bits = 8 * (model.up_mb + model.down_mb)
-        seconds = trips * trip_ms / 1e3 + 1.5 * bits / self.link.rate_mbit + model.gpu_ms / 1e3 + 0.01
+        seconds = trips * trip_ms / 1e3 + bits / self.link.rate_mbit + model.gpu_ms / 1e3 + 0.02
         return max(seconds, 1 / FPS) if self.part.open_loop else seconds
 
 
