@@ -90,7 +90,9 @@ def explained(results):
     lines = [f"## Where replay is above {MOST_RATIO} times its bound", ""]
     if not rows:
         return lines + ["Nowhere among what was measured.", ""]
-    return lines + ["Means of the phases in ms (docs/report.md says what they are); a data dependency costs a round trip of its own.", ""] + \
+    return lines + ["Means of the phases in ms (docs/report.md says what they are); a data dependency costs a round trip of its own. Where the server was at "
+                    "work before the last bytes can have come, link is given the shortest round trip that the session has seen; here that is one of the free link "
+                    "while it loaded, so the link's delay may stand under compute.", ""] + \
         table(["where, ratio", "mode", "p50", "dispatch + one way", *PHASES, "round trips"], rows)
 
 

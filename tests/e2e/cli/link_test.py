@@ -239,6 +239,7 @@ class LinkTest(unittest.TestCase):
                 if there:
                     os.utime(ready, (1, 1))
                 link = Link(self.target, "--link", f"delay=150,rate=8,stall=0.4@0,after={ready}")
+                self.addCleanup(link.process.kill)
                 client, server = self.pair(link)
                 begin = time.perf_counter()
                 sender = threading.Thread(target=client.sendall, args=(bytes(4_000_000),))
