@@ -68,7 +68,7 @@ struct rrto_worker {
     struct rrto_backing backing;
     struct rrto_objects objects;
 
-    struct rrto_worker_stream streams[RRTO_WORKER_MAX_STREAMS]; /* [0]: the legacy stream */
+    struct rrto_worker_stream streams[RRTO_WORKER_MAX_STREAMS + 1]; /* [0]: the legacy stream; and remains */
     uint32_t n_streams;
     void *barrier_stream;
     void *remains; /* a stream of the worker's: behind what streams had that were destroyed while gates were closed */

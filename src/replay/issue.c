@@ -226,7 +226,8 @@ static inline uint64_t record(struct rrto_session *session, const struct rrto_se
                      (prediction.same ? RRTO_RECORD_SAME : 0u);
     if (upload && upload->n_bytes > 0) {
         upload->coded = rrto_coding_wants(&session->coding, position, prediction.source, prediction.same, upload->bytes,
-                                          upload->n_bytes);
+                                          upload->n_bytes) &&
+                        rrto_session_snapshot(session, &upload->bytes, upload->n_bytes);
         flags |= upload->coded ? RRTO_RECORD_CODED : 0u;
     }
     size_t changed = 0;

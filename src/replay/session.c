@@ -28,13 +28,13 @@ int rrto_session_init(struct rrto_session *session, const struct rrto_conn *conn
     if (mode->every_op_waits || options->period_ns) /* or is held back until its time */
         session->not_plain = UINT32_MAX;
     session->tau_ns = RRTO_SESSION_TAU_MAX_NS;
-    for (size_t i = 0; i < sizeof session->polls / sizeof session->polls[0]; i++)
-        session->polls[i].position = UINT64_MAX;
+    rrto_map_init(&session->polls);
     pthread_mutex_init(&session->lock, NULL);
     pthread_cond_init(&session->released, NULL);
     rrto_tracker_init(&session->tracker);
     rrto_memo_init(&session->answers);
     rrto_coding_init(&session->coding, options->past_bytes, options->codec_stress, options->now_ns);
+    rrto_buf_init(&session->snapshot, options->past_bytes / RRTO_CODED_SLOTS);
     int status = rrto_record_encoder_init(&session->encoder, options->log_bytes, options->slot_kinds);
     session->encoder.no_patches = !options->patch;
     if (status == RRTO_OK)
@@ -76,7 +76,9 @@ void rrto_session_fini(struct rrto_session *session, int timeout_ms)
     rrto_tracker_fini(&session->tracker);
     rrto_ahead_fini(&session->ahead);
     rrto_coding_fini(&session->coding);
+    rrto_buf_fini(&session->snapshot);
     rrto_memo_fini(&session->answers);
+    rrto_map_fini(&session->polls);
     rrto_record_encoder_fini(&session->encoder);
     pthread_cond_destroy(&session->released);
     pthread_mutex_destroy(&session->lock);
@@ -198,6 +200,19 @@ static void put_pending(struct rrto_session *session, bool end)
     else
         put_ops(session, out->data, out->size, NULL, 0, end);
     rrto_buf_clear(out);
+}
+
+bool rrto_session_snapshot(struct rrto_session *session, const void **bytes, uint64_t n)
+{
+    struct rrto_buf *snapshot = &session->snapshot;
+    if (n > snapshot->max)
+        return true;
+    rrto_buf_clear(snapshot);
+    rrto_buf_put(snapshot, *bytes, n);
+    if (snapshot->failed)
+        return false;
+    *bytes = snapshot->data;
+    return true;
 }
 
 void rrto_session_send_coded_locked(struct rrto_session *session, const void *payload, uint64_t n)

@@ -23,6 +23,7 @@ enum {
     RRTO_SESSION_EARLY_BYTES = 16 << 10, /* a payload of this size starts to leave at its call */
     RRTO_SESSION_PENDING_LITERALS = 64,
     RRTO_SESSION_POLL_NS = 1000000, /* polling for this long asks the server */
+    RRTO_SESSION_MAX_POLLS = 1024,  /* positions; with more of them, it is asked at once */
     RRTO_SESSION_TAU_MIN_NS = 100000,
     RRTO_SESSION_TAU_MAX_NS = 4000000,
 };
@@ -70,6 +71,7 @@ struct rrto_session {
     uint64_t lanes_used; /* bit set */
     struct rrto_ahead ahead;
     struct rrto_coding coding;
+    struct rrto_buf snapshot;          /* of the payload that is being coded */
     uint64_t n_predictions, n_dropped; /* for options.deviate */
     uint64_t n_pending_literals;
     bool frame_open; /* bytes of the present frame have left */
@@ -80,10 +82,7 @@ struct rrto_session {
     uint64_t waited_until_ns; /* up to here, the time that threads were blocked is in the counters' waits */
     uint64_t obstacle; /* position + 1 of another stream's op that kept the last synchronise from being answered here */
     uint64_t last_h2d_thread, last_h2d_stream; /* lazysync: the last op, if it was an H2D; thread 0: it was not */
-    struct {                                   /* positions that are being polled */
-        uint64_t position, since_ns;
-    } polls[8];
-    unsigned poll_at;
+    struct rrto_map polls;                     /* positions that are being polled, and since when, ns */
 
     pthread_t flusher;
     bool flusher_runs;
@@ -124,6 +123,10 @@ void rrto_session_flush_locked(struct rrto_session *session);
 void rrto_session_send_payload_locked(struct rrto_session *session, const void *payload, uint64_t n);
 /* The same, coded: chunk by chunk, each leaves before the next is coded. */
 void rrto_session_send_coded_locked(struct rrto_session *session, const void *payload, uint64_t n);
+/* With the issue lock: before a payload is coded, a copy of it, which *bytes points to then. Coding reads it more than
+ * once, and what both sides keep of it has to be the same, whatever another thread of the application writes there
+ * meanwhile. What is too large to be kept stays where it is. False: memory is short. */
+bool rrto_session_snapshot(struct rrto_session *session, const void **bytes, uint64_t n);
 /* Without the issue lock: back-pressure before a payload of n bytes. Blocks while the way out is more than half full.
  * False: lost. */
 bool rrto_session_make_room(struct rrto_session *session, uint64_t n);

@@ -136,7 +136,7 @@ static void add_row(struct rrto_grid *grid, const char *name, const json_t *a, c
 
 static void warn_about_difference(const char *what, const json_t *a, const json_t *b)
 {
-    if (json_equal(a, b))
+    if (a == b || json_equal(a, b)) /* neither is there: the same */
         return;
     char *text_a = json_dumps(a, JSON_ENCODE_ANY | JSON_COMPACT),
          *text_b = json_dumps(b, JSON_ENCODE_ANY | JSON_COMPACT);
