@@ -6,7 +6,7 @@ TORCH  ?= 2.11.0
 JOBS   ?= $(shell nproc)
 CTEST   = ctest --test-dir $(BUILD) --output-on-failure --no-tests=error
 
-.PHONY: help aarch64 build packages configure demo test test-apps test-apps-sample test-long lint format bench install python docs clean
+.PHONY: help aarch64 build packages configure demo test test-apps test-apps-sample test-long lint format bench bench-paper install python docs clean
 .DEFAULT_GOAL := build
 
 help: ## list the targets
@@ -58,6 +58,9 @@ docs: build ## write docs/environment.md again from the table in src/base/config
 
 bench: build ## the benchmarks of bench/
 	@if test -x bench/run; then bench/run $(BUILD); else echo "there are no benchmarks yet; make demo prints a table"; exit 1; fi
+
+bench-paper: build ## six networks in every mode over six links, into docs/results.md: three hours; goes on after an interruption (OPTIONS=--list)
+	@PYTHON="$$(TORCH=$(TORCH) scripts/python)" bench/paper/run $(BUILD) $(OPTIONS)
 
 install: build ## to $(PREFIX) (DESTDIR is honoured)
 	@cmake --install $(BUILD) --prefix $(PREFIX)

@@ -15,6 +15,7 @@ START = time.perf_counter()
 
 import argparse
 import json
+from pathlib import Path
 
 import numpy
 import torch
@@ -200,6 +201,7 @@ def main():
     parser.add_argument("--photo", help="an image, an .npy, or scikit-image's wheel")
     parser.add_argument("--out", help="write the results of all frames to this .npz")
     parser.add_argument("--times", help="write the times in ms to this JSON file")
+    parser.add_argument("--ready", help="touch this file after the first frame: all is loaded, what follows is steady")
     options = parser.parse_args()
 
     network = NETWORKS[options.model]
@@ -215,6 +217,8 @@ def main():
         with torch.no_grad():
             result = network.infer(model, frame, options.device)
         times.append((time.perf_counter() - begin) * 1e3)
+        if index == 0 and options.ready:
+            Path(options.ready).touch()
         results.append(result)
         print(f"frame {index}: {network.describe(result)}", flush=True)
 

@@ -397,11 +397,14 @@ void *rrto_worker_staging(struct rrto_worker *worker, uint64_t n_bytes)
     return worker->lent ? worker->lent->data : NULL;
 }
 
-/* With --compute MS: when the device would have finished what was launched before this payload. */
+/* With --compute MS: when the device would have finished what was launched before this payload, or this piece of one.
+ */
 static uint64_t compute_deadline(struct rrto_worker *worker, struct rrto_completion_entry *entry)
 {
-    if (worker->compute.mode != RRTO_COMPUTE_TIMED || !worker->launched)
+    if (worker->compute.mode != RRTO_COMPUTE_TIMED)
         return 0;
+    if (!worker->launched) /* nothing more: all pieces of a payload wait as the first one does */
+        return worker->busy_until_ns;
     uint64_t now = rrto_now_ns(), busy = worker->busy_until_ns;
     worker->launched = false;
     if (busy > now && busy > entry->started_ns) { /* the device would be at what came before */
@@ -448,8 +451,7 @@ int32_t rrto_worker_complete_after(struct rrto_exec *exec, void *stream, void *e
     entry->data = down;
     entry->n_data = n_down;
     entry->offset = exec->down_offset;
-    if (exec->wait)
-        entry->not_before_ns = compute_deadline(worker, entry);
+    entry->not_before_ns = compute_deadline(worker, entry);
     rrto_completion_add(&worker->completion, entry);
     return 0;
 }

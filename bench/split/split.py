@@ -19,6 +19,7 @@ START = time.perf_counter()
 REQUEST = struct.Struct("<Q")  # bytes that follow
 ANSWER = struct.Struct("<QQQ")  # bytes that follow; ns in which the input arrived; ns of computing
 MOST_BYTES = 1 << 30
+EXAMPLES = Path(__file__).resolve().parent.parent.parent / "examples"
 
 
 class Bytes:
@@ -44,7 +45,7 @@ class Example:
     """A program of examples/ that has frame(photo, index), a model, and one function from a frame to its output."""
 
     def __init__(self, module, function, takes_photo=False):
-        sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "examples"))
+        sys.path.insert(0, str(EXAMPLES))
         import numpy
         import torch
 
@@ -70,11 +71,44 @@ class Example:
         return self.torch.frombuffer(data, dtype=self.torch.float32)
 
 
+class Network:
+    """bench_models:NAME: a network of examples/bench_models.py. Its outputs are concatenated."""
+
+    def __init__(self, name):
+        sys.path.insert(0, str(EXAMPLES))
+        import bench_models
+        import photo
+        import torch
+
+        self.torch = torch
+        if name not in bench_models.NETWORKS:
+            sys.exit(f"split: there is no network '{name}'; there are {', '.join(bench_models.NETWORKS)}")
+        self.network = bench_models.NETWORKS[name]
+        self.network.photo = photo.load_photo()
+        self.shape = self.network.frame(0).shape
+
+    def load(self, device):
+        self.device = device
+        self.model = self.network.build().to(device)
+
+    def input(self, index):
+        return self.network.frame(index)
+
+    def compute(self, data):
+        frame = self.torch.frombuffer(data, dtype=self.torch.float32).reshape(self.shape)
+        with self.torch.no_grad():
+            results = self.network.infer(self.model, frame, self.device)
+        return b"".join(result.contiguous().numpy().tobytes() for result in results.values())
+
+    def output(self, data):
+        return self.torch.frombuffer(data, dtype=self.torch.float32)
+
+
 def make_workload(name):
     name, *arguments = name.split(":")
     makers = {"classify": lambda: Example("classify", "classify"), "detect": lambda: Example("detect", "detect", takes_photo=True),
-              "bytes": lambda: Bytes(*arguments)}
-    if name not in makers:
+              "bytes": lambda: Bytes(*arguments), "bench_models": lambda: Network(*arguments)}
+    if name not in makers or (name == "bench_models" and len(arguments) != 1):
         sys.exit(f"split: there is no workload '{name}'; there are {', '.join(makers)}")
     return makers[name]()
 
@@ -91,14 +125,14 @@ def receive(connection, view):
     return first
 
 
-def prepare(workload, compute):
+def prepare(workload, compute, waits):
     """A function from input bytes to output bytes. Where the time of computing is stated, what is sent is the output of frame 0, computed once, on
     the CPU: its size is what matters."""
     if compute == "real":
         device = "cuda" if not isinstance(workload, Bytes) else None
         workload.load(device)
         return workload.compute
-    seconds = 0.0 if compute == "skip" else float(compute) / 1e3
+    seconds = 0.0 if compute == "skip" else waits * float(compute) / 1e3
     workload.load("cpu")
     first = workload.input(0)
     data = bytearray(first if isinstance(first, bytes) else first.contiguous().numpy().tobytes())
@@ -137,7 +171,7 @@ def parse_address(text):
 
 
 def serve(workload, options):
-    compute = prepare(workload, options.compute)
+    compute = prepare(workload, options.compute, options.waits)
     with socket.create_server(parse_address(options.listen)) as listener:
         print(f"listening on {listener.getsockname()[0]}:{listener.getsockname()[1]}", flush=True)
         while True:
@@ -205,6 +239,8 @@ def run(workload, options):
         _, total, parts = one_frame(connection, workload, frame)
         latencies.append((time.perf_counter_ns() - planned) / 1e6)
         drops.append(dropped)
+        if index == 0 and options.ready:
+            Path(options.ready).touch()
         times.append(total)
         phases.append(parts)
     if options.times:
@@ -218,7 +254,10 @@ def run(workload, options):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("workload", help="classify, detect, or bytes[:IN:OUT]")
+    parser.add_argument("workload", help="classify, detect, bench_models:NAME, or bytes[:IN:OUT]")
+    parser.add_argument("--ready", help="the client touches this file after its first frame")
+    parser.add_argument("--waits", type=float, default=1, help="so many times the time of --compute: rrtod takes it\n"
+                        "for each wait of a program for a result, here there is one wait for each inference")
     sides = parser.add_subparsers(dest="side", required=True)
     side = sides.add_parser("serve", help="own the model, answer one connection after the other")
     side.add_argument("--listen", default="127.0.0.1:0")

@@ -214,6 +214,7 @@ int rrto_cli_link(int argc, char **argv)
     for (int i = 0; i < RRTO_LINK_DIRECTIONS; i++)
         link.relay.shapes[i] = rrto_link_shape(&link.spec, (enum rrto_link_direction)i);
     link.relay.offset_ns = link.spec.offset_ns;
+    link.relay.after = link.spec.after;
     if (link.log && !rrto_link_log_open(&link.relay.log, link.log))
         return rrto_cli_say(RRTO_CLI_FAILED, "link: %s cannot be written: %s", link.log, strerror(errno));
     int stats_fd = STDOUT_FILENO;

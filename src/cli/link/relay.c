@@ -50,6 +50,38 @@ struct rrto_relay_connection {
 
 static void turn(struct rrto_relay *relay);
 
+/* How a direction's bytes are treated now. */
+static struct rrto_shape *shape_of(struct rrto_relay *relay, enum rrto_link_direction direction)
+{
+    static struct rrto_schedule unlimited;
+    static struct rrto_shape free_of_all[RRTO_LINK_DIRECTIONS];
+    if (relay->shaped)
+        return &relay->shapes[direction];
+    rrto_schedule_constant(&unlimited, 0);
+    free_of_all[direction].schedule = &unlimited;
+    return &free_of_all[direction];
+}
+
+/* The traces begin, `offset` into them. */
+static void begin_shaping(struct rrto_relay *relay)
+{
+    for (int i = 0; i < RRTO_LINK_DIRECTIONS; i++)
+        relay->shapes[i].origin_ns = uv_hrtime() - relay->offset_ns;
+    relay->shaped = true;
+}
+
+/* Before bytes are accepted: it is only they who notice. */
+static void look_after(struct rrto_relay *relay)
+{
+    struct stat now;
+    const struct stat *then = &relay->after_then;
+    if (relay->shaped || stat(relay->after, &now) != 0)
+        return;
+    if (now.st_ino != then->st_ino || now.st_mtim.tv_sec != then->st_mtim.tv_sec ||
+        now.st_mtim.tv_nsec != then->st_mtim.tv_nsec)
+        begin_shaping(relay);
+}
+
 static void free_connection(struct rrto_relay_connection *connection)
 {
     struct rrto_relay_connection **at = &connection->relay->connections;
@@ -119,9 +151,10 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     struct rrto_relay_connection *connection = stream->data;
     struct rrto_relay *relay = connection->relay;
     struct lane *lane = lane_from(connection, stream);
-    struct rrto_shape *shape = &relay->shapes[lane->direction];
     if (n == 0 || connection->closing)
         return;
+    look_after(relay);
+    struct rrto_shape *shape = shape_of(relay, lane->direction);
     if (n == UV_EOF) {
         uv_read_stop(stream);
         lane->ended = true;
@@ -167,7 +200,7 @@ static void passed(struct lane *lane, size_t n)
     }
     if (!lane->first)
         lane->last = &lane->first;
-    if (lane->paused && lane->n_queued < rrto_shape_capacity(&relay->shapes[lane->direction]) &&
+    if (lane->paused && lane->n_queued < rrto_shape_capacity(shape_of(relay, lane->direction)) &&
         !lane->connection->closing) {
         lane->paused = false;
         uv_read_start(lane->from, on_alloc, on_read);
@@ -323,13 +356,11 @@ static void set_nodelay(union rrto_relay_stream *stream)
         uv_tcp_nodelay(&stream->tcp, 1);
 }
 
-/* The traces begin with the first connection. */
-static void begin(struct rrto_relay *relay)
+static void on_first_connection(struct rrto_relay *relay)
 {
-    uint64_t now_ns = uv_hrtime();
-    relay->log.origin_ns = now_ns;
-    for (int i = 0; i < RRTO_LINK_DIRECTIONS; i++)
-        relay->shapes[i].origin_ns = now_ns - relay->offset_ns;
+    relay->log.origin_ns = uv_hrtime();
+    if (!relay->after)
+        begin_shaping(relay);
 }
 
 static void on_connection(uv_stream_t *listener, int status)
@@ -358,7 +389,7 @@ static void on_connection(uv_stream_t *listener, int status)
         return;
     }
     if (relay->n_connections++ == 0)
-        begin(relay);
+        on_first_connection(relay);
     set_nodelay(&connection->near);
     set_nodelay(&connection->far);
     if (relay->target_path)
@@ -372,6 +403,8 @@ int rrto_relay_start(struct rrto_relay *relay, uv_loop_t *loop, const struct soc
                      const char *listen_path)
 {
     relay->loop = loop;
+    if (relay->after && stat(relay->after, &relay->after_then) != 0)
+        relay->after_then = (struct stat){.st_ino = 0};
     relay->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     if (relay->timer_fd < 0)
         return UV_EMFILE;

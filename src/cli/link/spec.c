@@ -15,7 +15,7 @@ enum { MAX_TEXT = 4096 };
 static const double ms = 1e6, second = 1e9, mbit = 1e6;
 static const uint64_t default_rto_ns = 200000000; /* Linux's least retransmission time-out, TCP_RTO_MIN */
 
-enum kind { DELAY, RATE, JITTER, LOSS, RTO, STALL, TRACE, SEED, OFFSET };
+enum kind { DELAY, RATE, JITTER, LOSS, RTO, STALL, TRACE, SEED, OFFSET, AFTER };
 
 static const struct {
     struct rrto_link_key key;
@@ -32,6 +32,7 @@ static const struct {
     [TRACE] = {{"trace", "FILE", "'seconds Mbit/s' lines, 'seconds up down' lines, or mahimahi", true}, 0},
     [SEED] = {{"seed", "N", "of jitter and losses", false}, 9007199254740992},
     [OFFSET] = {{"offset", "S", "begin there in the traces and stalls", false}, 1e6},
+    [AFTER] = {{"after", "FILE", "pass everything at once until FILE is written; traces begin then", false}, 0},
 };
 enum { N_KEYS = sizeof keys / sizeof keys[0] };
 
@@ -60,6 +61,7 @@ void rrto_link_spec_fini(struct rrto_link_spec *spec)
 {
     for (int i = 0; i < RRTO_LINK_DIRECTIONS; i++)
         drop_trace(&spec->lanes[i]);
+    free(spec->after);
 }
 
 static bool number(const char *text, double max, double *ret_value, const char **ret_end)
@@ -119,6 +121,11 @@ static bool set_whole(struct rrto_link_spec *spec, enum kind kind, const char *t
 {
     double value;
     const char *end;
+    if (kind == AFTER) {
+        free(spec->after);
+        spec->after = strdup(text);
+        return spec->after && *text;
+    }
     if (!number(text, keys[kind].max, &value, &end) || *end)
         return false;
     if (kind == SEED)
@@ -173,6 +180,8 @@ enum rrto_status rrto_link_spec_set(struct rrto_link_spec *spec, const char *key
     if (kind == STALL)
         snprintf(why, n_why, "'%s' is no %s (%s) with PERIOD > S; at most %d of them", value, key, keys[kind].key.value,
                  RRTO_SCHEDULE_STALLS);
+    else if (kind == AFTER)
+        snprintf(why, n_why, "after needs the name of a file");
     else
         snprintf(why, n_why, "'%s' is no %s (%s) of at most %.10g", value, key, keys[kind].key.value, keys[kind].max);
     return RRTO_INVALID;

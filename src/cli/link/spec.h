@@ -20,6 +20,7 @@ struct rrto_link_lane {
 struct rrto_link_spec {
     struct rrto_link_lane lanes[RRTO_LINK_DIRECTIONS];
     uint64_t seed, offset_ns; /* offset: where in its schedule the link begins */
+    char *after;              /* owned; nothing is shaped before this file is written; NULL: from the beginning */
 };
 
 /* No delay, no limit. */

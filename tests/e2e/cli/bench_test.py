@@ -97,6 +97,15 @@ class Inferences(Folder):
         self.assertEqual(result.returncode, 0, result)
         self.assertIn("the inferences of this process will be missing", result.stderr)
 
+    def test_stated_compute_comes_before_all_of_a_large_result(self):
+        for mode in MODES:
+            path = f"{self.folder}/large.jsonl"
+            result = rrto("run", "--mode", mode, "--compute", "40", "--inferences", path, CAMERA, "--frames", "6", "--large", "3000000",
+                          "--check", "no")
+            self.assertEqual(result.returncode, 0, result)
+            for one in inferences(path)[1]:
+                self.assertGreaterEqual(one["total_ns"] - one["download_ns"], 40e6, mode)  # its first byte is no earlier
+
     def test_an_open_loop_keeps_its_time(self):
         _, found = self.run_camera("replay", RRTO_PERIOD_US="20000")
         planned = [one["planned_ns"] for one in found]

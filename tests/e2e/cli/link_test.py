@@ -232,6 +232,30 @@ class LinkTest(unittest.TestCase):
         self.assertEqual(totals["lost_down"], 0)
         self.assertGreaterEqual(took, 0.021)
 
+    def test_nothing_is_shaped_before_the_file_is_written(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for there in (False, True):  # a file that was there before says nothing
+                ready = os.path.join(folder, "ready")
+                if there:
+                    os.utime(ready, (1, 1))
+                link = Link(self.target, "--link", f"delay=150,rate=8,stall=0.4@0,after={ready}")
+                self.addCleanup(link.process.kill)
+                client, server = self.pair(link)
+                begin = time.perf_counter()
+                sender = threading.Thread(target=client.sendall, args=(bytes(4_000_000),))
+                sender.start()
+                self.assertEqual(len(receive(server, 4_000_000)), 4_000_000)  # 4 s at 8 Mbit/s
+                self.assertLess(time.perf_counter() - begin, 2)
+                sender.join()
+                open(ready, "w").close() if not there else os.utime(ready)
+                begin = time.perf_counter()
+                client.sendall(bytes(100_000))  # the stall, 100 ms of bytes, the delay
+                self.assertEqual(len(receive(server, 100_000)), 100_000)
+                self.assertGreaterEqual(time.perf_counter() - begin, 0.4 + 0.1 + 0.15 - 0.001)
+                self.assertEqual(link.end()["rate_up_mbit"], 8)
+                client.close()
+                server.close()
+
     def test_a_stall_is_waited_for(self):
         link = Link(self.target, "--stall", "0.3@0", "--trace", self.mahimahi())
         begin = time.perf_counter()

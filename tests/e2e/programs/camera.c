@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A camera's loop for rrto bench: --frames N --device cpu|cuda --times FILE, as examples/ have it, and --mark K: each
  * frame copies K results back, and says by rrto_mark() that it is one. On the CPU it computes the same sums. --check
- * no: it does not look at the results. */
+ * no: it does not look at the results, as is right where nothing is computed, or with --large. */
 #include "program.h"
 
 #include "rrto/rrto.h"
@@ -11,6 +11,8 @@
 
 enum { N = 4096, LAYERS = 12 };
 static float input[N], weights[N], output[N];
+static char *large; /* --large BYTES: so many are copied back instead */
+static size_t n_large;
 static float *device_input, *device_weights, *device_activation[2];
 
 static double now_ms(void)
@@ -38,7 +40,8 @@ static void on_device(int results)
         if (layer < results)
             OK(cudaMemcpy(output, device_activation[layer & 1], sizeof output, cudaMemcpyDeviceToHost));
     }
-    OK(cudaMemcpy(output, device_activation[(LAYERS - 1) & 1], sizeof output, cudaMemcpyDeviceToHost));
+    OK(cudaMemcpy(n_large ? (void *)large : output, device_activation[(LAYERS - 1) & 1],
+                  n_large ? n_large : sizeof output, cudaMemcpyDeviceToHost));
 }
 
 static void allocate(void)
@@ -46,8 +49,8 @@ static void allocate(void)
     register_kernels();
     OK(cudaMalloc((void **)&device_input, sizeof input));
     OK(cudaMalloc((void **)&device_weights, sizeof weights));
-    OK(cudaMalloc((void **)&device_activation[0], sizeof input));
-    OK(cudaMalloc((void **)&device_activation[1], sizeof input));
+    for (int i = 0; i < 2; i++)
+        OK(cudaMalloc((void **)&device_activation[i], n_large > sizeof input ? n_large : sizeof input));
     OK(cudaMemcpy(device_weights, weights, sizeof weights, cudaMemcpyHostToDevice));
 }
 
@@ -77,10 +80,12 @@ int main(int argc, char **argv)
             frames = atoi(argv[i + 1]);
         else if (strcmp(argv[i], "--mark") == 0)
             marks = atoi(argv[i + 1]);
+        else if (strcmp(argv[i], "--large") == 0)
+            large = malloc(n_large = strtoul(argv[i + 1], NULL, 10));
         else if (strcmp(argv[i], "--device") == 0)
             cpu = strcmp(argv[i + 1], "cpu") == 0;
         else if (strcmp(argv[i], "--check") == 0)
-            check = strcmp(argv[i + 1], "no") != 0; /* where nothing is computed */
+            check = strcmp(argv[i + 1], "no") != 0;
         else if (strcmp(argv[i], "--times") == 0)
             times_path = argv[i + 1];
     }
