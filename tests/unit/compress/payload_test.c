@@ -29,7 +29,9 @@ static void check_round_trip(struct rrto_payload_past pasts[2], const struct rrt
     assert_memory_equal(to, data, n);
     assert_int_equal(to[n], 0xa5);
     free(exact);
-    rrto_payload_past_keep(&pasts[0], data, n);
+    rrto_payload_encode_end(encoder);
+    if (n <= pasts[0].bytes.max)
+        assert_int_equal(pasts[0].bytes.size, n);
     rrto_payload_past_keep(&pasts[1], to, n);
     assert_memory_equal(pasts[0].palettes, pasts[1].palettes, sizeof pasts[0].palettes);
 }
