@@ -484,6 +484,16 @@ void rrto_completion_add(struct rrto_completion *completion, struct rrto_complet
     pthread_mutex_unlock(&completion->lock);
 }
 
+void rrto_completion_stream_ends(struct rrto_completion *completion, const void *stream)
+{
+    pthread_mutex_lock(&completion->lock);
+    for (struct rrto_completion_entry *entry = completion->first; entry; entry = entry->next) {
+        if (entry->stream == stream)
+            entry->stream = entry; /* each for itself: no stream has this address while the entry is there */
+    }
+    pthread_mutex_unlock(&completion->lock);
+}
+
 void rrto_completion_settle(struct rrto_completion *completion)
 {
     pthread_mutex_lock(&completion->lock);

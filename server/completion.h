@@ -100,6 +100,9 @@ void rrto_completion_unfollow(struct rrto_completion *completion, struct rrto_co
 struct rrto_completion_entry *rrto_completion_entry(struct rrto_completion *completion);
 /* Hands an entry over; it is sent at once if nothing has to be waited for. Never blocks. */
 void rrto_completion_add(struct rrto_completion *completion, struct rrto_completion_entry *entry);
+/* The stream is about to be destroyed: the driver may give its handle to another one, which does not come behind the
+ * entries that are this one's. */
+void rrto_completion_stream_ends(struct rrto_completion *completion, const void *stream);
 /* Sends what is complete. Never blocks. */
 void rrto_completion_settle(struct rrto_completion *completion);
 /* The device has failed, as a call at `position` said: the client is told, once, behind what is complete. Any thread.

@@ -13,6 +13,7 @@
 #include "options.h"
 #include "outbox.h"
 #include "replay/arrival.h"
+#include "replay/issue.h"
 #include "replay/record.h"
 #include "staging.h"
 #include "text.h"
@@ -21,7 +22,7 @@
 #include "worker.h"
 
 enum {
-    RRTO_WORKER_MAX_STREAMS = 1024,
+    RRTO_WORKER_MAX_STREAMS = RRTO_MAX_STREAMS + 1,
     RRTO_WORKER_MAX_SYMBOLS = 4096,
     RRTO_WORKER_PIECE_BYTES = 1 << 20, /* of a payload on its way to the client: copied and sent one by one */
     RRTO_WORKER_MAX_MODULE_BYTES = 1 << 30,
@@ -71,7 +72,7 @@ struct rrto_worker {
     struct rrto_backing backing;
     struct rrto_objects objects;
 
-    struct rrto_worker_stream streams[RRTO_WORKER_MAX_STREAMS]; /* [0]: the legacy stream */
+    struct rrto_worker_stream streams[RRTO_WORKER_MAX_STREAMS + 1]; /* [0]: the legacy stream; and remains */
     uint32_t n_streams;
     void *barrier_stream;
     void *remains; /* a stream of the worker's: behind what streams had that were destroyed while gates were closed */

@@ -36,7 +36,7 @@ static int32_t order_one(struct rrto_worker *worker, void *later, void *earlier)
 
 int32_t rrto_objects_add(struct rrto_worker *worker, enum rrto_kind kind, uint32_t id, void *object)
 {
-    if (kind == RRTO_KIND_stream && worker->n_streams == RRTO_WORKER_MAX_STREAMS)
+    if (kind == RRTO_KIND_stream && worker->n_streams - (worker->remains ? 1 : 0) == RRTO_WORKER_MAX_STREAMS)
         return RRTO_TOO_LARGE;
     int status = rrto_objects_put(&worker->objects, kind, id, object);
     if (status == RRTO_OK && kind == RRTO_KIND_stream) {
@@ -56,7 +56,7 @@ static void *stand_in(struct rrto_worker *worker)
 {
     if (!worker->gates.n_closed)
         return worker->streams[0].stream;
-    if (!worker->remains && worker->n_streams < RRTO_WORKER_MAX_STREAMS &&
+    if (!worker->remains &&
         worker->driver.cuStreamCreate(&worker->remains, RRTO_CU_STREAM_NON_BLOCKING) == RRTO_CU_SUCCESS)
         worker->streams[worker->n_streams++] = (struct rrto_worker_stream){0, worker->remains};
     return worker->remains ? worker->remains : worker->streams[0].stream;
@@ -67,6 +67,8 @@ void *rrto_objects_remove(struct rrto_worker *worker, enum rrto_kind kind, uint3
     void *object = NULL;
     if (!rrto_objects_take(&worker->objects, kind, id, &object))
         return NULL;
+    if (kind == RRTO_KIND_stream)
+        rrto_completion_stream_ends(&worker->completion, object);
     for (uint32_t i = 1; kind == RRTO_KIND_stream && i < worker->n_streams; i++) {
         if (worker->streams[i].id != id)
             continue;

@@ -16,6 +16,7 @@ struct place {
 };
 
 static struct place *places;
+static bool incomplete; /* memory was short: what has no place may come behind anything */
 
 static void add(struct rrto_behind *to, uint32_t stream, uint64_t ticket)
 {
@@ -50,17 +51,18 @@ static struct place *find(enum kind kind, uint32_t id)
     return place;
 }
 
-/* Where memory is short, NULL: what is ordered behind everything is asked for then. */
-static struct place *get(enum kind kind, uint32_t id, bool blocking)
+/* NULL where memory is short. */
+static struct place *get(enum kind kind, uint32_t id)
 {
     struct place *place = find(kind, id);
     if (place)
         return place;
     place = calloc(1, sizeof *place);
     if (place) {
-        *place = (struct place){.next = places, .kind = kind, .id = id, .blocking = blocking};
+        *place = (struct place){.next = places, .kind = kind, .id = id};
         places = place;
     }
+    incomplete = incomplete || !place;
     return place;
 }
 
@@ -80,8 +82,10 @@ void rrto_behind_of_legacy(struct rrto_behind *ret_behind)
 
 void rrto_behind_touch(uint32_t stream, bool blocking)
 {
-    struct place *place = get(STREAM, stream, blocking);
+    struct place *place = get(STREAM, stream);
     const struct place *legacy = find(STREAM, 0);
+    if (place)
+        place->blocking = blocking;
     if (place && stream == 0)
         join_blocking(&place->behind);
     else if (place && blocking && legacy)
@@ -98,7 +102,7 @@ void rrto_behind_function(uint32_t stream, bool blocking, uint64_t ticket)
 
 void rrto_behind_record(uint32_t event, uint32_t stream)
 {
-    struct place *place = get(EVENT, event, false);
+    struct place *place = get(EVENT, event);
     if (!place)
         return;
     rrto_behind_fini(&place->behind);
@@ -107,7 +111,7 @@ void rrto_behind_record(uint32_t event, uint32_t stream)
 
 void rrto_behind_wait(uint32_t stream, uint32_t event)
 {
-    struct place *place = get(STREAM, stream, true);
+    struct place *place = get(STREAM, stream);
     const struct place *recorded = find(EVENT, event);
     if (place && recorded)
         join(&place->behind, &recorded->behind);
@@ -115,9 +119,9 @@ void rrto_behind_wait(uint32_t stream, uint32_t event)
 
 const struct rrto_behind *rrto_behind_of(uint32_t stream)
 {
-    static const struct rrto_behind unknown = {.all = true};
-    const struct place *place = get(STREAM, stream, true);
-    return place ? &place->behind : &unknown;
+    static const struct rrto_behind nothing, everything = {.all = true};
+    const struct place *place = find(STREAM, stream);
+    return place ? &place->behind : incomplete ? &everything : &nothing;
 }
 
 void rrto_behind_forget(void)
@@ -128,6 +132,7 @@ void rrto_behind_forget(void)
         rrto_behind_fini(&place->behind);
         free(place);
     }
+    incomplete = false;
 }
 
 void rrto_behind_copy(struct rrto_behind *to, const struct rrto_behind *from)

@@ -18,10 +18,10 @@ struct rrto_context {
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-/* All that there ever are, the primary one first. A destroyed one is not used again: it may still stand on some
- * thread's stack. */
+/* The primary one first. A destroyed one may still stand on some thread's stack: it is used again only when there is no
+ * other, the one first that was made first. */
 static struct rrto_context contexts[MAX_CONTEXTS] = {{.live = true}};
-static uint32_t n_contexts = 1;
+static uint32_t n_contexts = 1, next_again = 1;
 static struct rrto_context *const primary_context = &contexts[0];
 static uint32_t n_retained;
 static bool active;
@@ -30,6 +30,20 @@ static bool is_context(const struct rrto_context *context)
 {
     uintptr_t offset = (uintptr_t)context - (uintptr_t)contexts;
     return offset < sizeof contexts && offset % sizeof *contexts == 0 && context->live;
+}
+
+/* With the lock. NULL: all are live. */
+static struct rrto_context *unused_context(void)
+{
+    if (n_contexts < MAX_CONTEXTS)
+        return &contexts[n_contexts++];
+    for (uint32_t i = 1; i < MAX_CONTEXTS; i++) {
+        struct rrto_context *context = &contexts[next_again];
+        next_again = next_again + 1 < MAX_CONTEXTS ? next_again + 1 : 1;
+        if (!context->live)
+            return context;
+    }
+    return NULL;
 }
 
 static void activate(void)
@@ -142,11 +156,12 @@ int32_t rrto_context_create(uint32_t flags, struct rrto_context **ret_context)
     if (!rrto_session_device())
         return rrto_cuda_issued(RRTO_LOST);
     pthread_mutex_lock(&lock);
-    struct rrto_context *context = n_contexts < MAX_CONTEXTS ? &contexts[n_contexts++] : NULL;
+    struct rrto_context *context = unused_context();
+    if (context)
+        *context = (struct rrto_context){.live = true, .flags = flags};
     pthread_mutex_unlock(&lock);
     if (!context)
         return RRTO_CUDA_NO_MEMORY;
-    *context = (struct rrto_context){.live = true, .flags = flags};
     *ret_context = context;
     return rrto_context_push(context);
 }
@@ -157,7 +172,9 @@ int32_t rrto_context_destroy(struct rrto_context *context)
         return RRTO_CUDA_INVALID_CONTEXT;
     if (rrto_context_current() == context)
         rrto_context_pop(NULL);
+    pthread_mutex_lock(&lock);
     context->live = false;
+    pthread_mutex_unlock(&lock);
     return RRTO_CUDA_SUCCESS;
 }
 

@@ -40,6 +40,8 @@ int32_t rrto_host_functions_wait(uint32_t stream);
 int32_t rrto_host_functions_wait_all(void);
 /* Whether these do wait, for the calling thread: what must not come behind a function can be issued apart then. */
 bool rrto_host_functions_may_wait(void);
+/* The same where the server loads code for an op, at which the driver of a real GPU may wait for its device. */
+bool rrto_host_functions_load_apart(void);
 
 /* The server keeps what is copied behind a function, in either direction, until that has run: whether n bytes more have
  * room there (and are counted). If not, the copy waits for the functions first. */

@@ -83,7 +83,7 @@ static int32_t send_image(struct rrto_module *module, const void *data, size_t n
         return status == RRTO_NO_MEMORY ? RRTO_CUDA_NO_MEMORY : RRTO_CUDA_INVALID_IMAGE;
     module->id = rrto_object_mint(RRTO_OBJECT_MODULE);
     struct rrto_args_module_load args = {.module = module->id, .n_bytes = n_bytes};
-    struct rrto_issue_extra extra = {.up = data, .wait = wait};
+    struct rrto_issue_extra extra = {.up = data, .wait = wait, .apart = rrto_host_functions_load_apart()};
     if (!note_loaded(module->id))
         return RRTO_CUDA_NO_MEMORY;
     int32_t result = rrto_cuda_issued(rrto_issue_module_load(&args, &extra));
@@ -219,7 +219,7 @@ static int32_t look_up(struct rrto_function *function)
                                           .n_name = (uint32_t)strlen(function->name)};
     struct rrto_buf reply;
     rrto_buf_init(&reply, MAX_REPLY_BYTES);
-    struct rrto_issue_extra extra = {.wait = true, .reply = &reply};
+    struct rrto_issue_extra extra = {.wait = true, .reply = &reply, .apart = rrto_host_functions_load_apart()};
     result = rrto_cuda_issued(rrto_issue_function_get(&args, &extra));
     if (!result) {
         struct rrto_dec dec;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The runtime's stream and event calls; capture, which is not offered, answers "not capturing". */
+/* The runtime's stream and event calls. */
 #include "cuda/context.h"
 #include "cuda/error.h"
 #include "cuda/graph/capture.h"

@@ -2,6 +2,7 @@
 /* Streams. */
 #include "cuda/stream.h"
 
+#include "base/log.h"
 #include "base/map.h"
 #include "base/status.h"
 #include "cuda/error.h"
@@ -25,6 +26,27 @@ static struct {
     uint32_t *ids;
     size_t n, capacity;
 } idle = {.lock = PTHREAD_MUTEX_INITIALIZER, .once = PTHREAD_ONCE_INIT};
+
+static uint32_t n_streams; /* that the server has, beside the legacy one; atomic */
+
+/* One more, before it is created: the server ends the session of a client that has too many. */
+static int32_t take_place(void)
+{
+    if (__atomic_add_fetch(&n_streams, 1, __ATOMIC_RELAXED) <= RRTO_MAX_STREAMS)
+        return RRTO_CUDA_SUCCESS;
+    __atomic_sub_fetch(&n_streams, 1, __ATOMIC_RELAXED);
+    static bool said;
+    if (!__atomic_exchange_n(&said, true, __ATOMIC_RELAXED))
+        rrto_warn("more than %d streams at a time are not supported", RRTO_MAX_STREAMS);
+    int32_t sticky = rrto_cuda_sticky();
+    return sticky ? sticky : RRTO_CUDA_NO_MEMORY;
+}
+
+/* After it is destroyed, and after that was issued: whoever takes the place comes later. */
+static void give_place_back(void)
+{
+    __atomic_sub_fetch(&n_streams, 1, __ATOMIC_RELAXED);
+}
 
 /* Per stream and for all of them: positions below this one have been waited for. */
 static struct {
@@ -84,12 +106,16 @@ static bool thread_stream(uint32_t *ret_id)
             id = idle.ids[--idle.n];
         pthread_mutex_unlock(&idle.lock);
         if (id == 0) {
+            if (take_place())
+                return false;
             id = rrto_object_mint(RRTO_OBJECT_STREAM);
             struct rrto_args_stream_create args = {.stream = id, .flags = 0, .priority = 0};
             int32_t status = rrto_issue_stream_create(&args, NULL);
             *ret_id = id;
-            if (status)
+            if (status) {
+                give_place_back();
                 return status == RRTO_LOST; /* then whatever is made of the stream says so, and how */
+            }
         }
         thread->default_stream = id;
         pthread_setspecific(idle.key, (void *)(uintptr_t)id);
@@ -147,17 +173,24 @@ int32_t rrto_stream_create(uint32_t flags, int32_t priority, void **ret_handle)
      * word. */
     if (priority > 0)
         priority = 0;
+    int32_t result = take_place();
+    if (result)
+        return result;
     struct rrto_object *object = rrto_object_create(RRTO_OBJECT_STREAM);
-    if (!object)
+    if (!object) {
+        give_place_back();
         return RRTO_CUDA_NO_MEMORY;
+    }
     object->stream.flags = flags;
     object->stream.priority = priority;
     struct rrto_args_stream_create args = {.stream = object->id, .flags = flags, .priority = priority};
-    int32_t result = rrto_cuda_issued(rrto_issue_stream_create(&args, NULL));
-    if (result)
+    result = rrto_cuda_issued(rrto_issue_stream_create(&args, NULL));
+    if (result) {
         rrto_object_destroy(object, RRTO_OBJECT_STREAM);
-    else
+        give_place_back();
+    } else {
         *ret_handle = object;
+    }
     return result;
 }
 
@@ -170,7 +203,9 @@ int32_t rrto_stream_destroy(void *handle)
     if (!rrto_object_destroy(object, RRTO_OBJECT_STREAM))
         return RRTO_CUDA_INVALID_HANDLE;
     rrto_capture_stream_destroyed(args.stream);
-    return rrto_cuda_issued(rrto_issue_stream_destroy(&args, NULL));
+    int32_t result = rrto_cuda_issued(rrto_issue_stream_destroy(&args, NULL));
+    give_place_back();
+    return result;
 }
 
 int32_t rrto_stream_synchronize(const void *handle)

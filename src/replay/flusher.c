@@ -17,10 +17,8 @@ static bool expects(struct rrto_session *session)
 {
     bool due;
     pthread_mutex_lock(&session->receiver.lock);
-    due = session->receiver.n_downs > 0;
-    for (unsigned i = 0; i < RRTO_RECEIVER_N_WATCHES; i++)
-        due = due || !session->receiver.watches[i].done;
-    due = due && session->receiver.error.status == RRTO_OK;
+    due =
+        (session->receiver.n_downs > 0 || session->receiver.n_watches > 0) && session->receiver.error.status == RRTO_OK;
     pthread_mutex_unlock(&session->receiver.lock);
     return due;
 }

@@ -19,18 +19,34 @@ static enum rrto_covers covers_at(struct rrto_session *session, uint64_t positio
     return session->tracker.one_stream ? RRTO_COVERS_ALL : RRTO_COVERS_STREAM;
 }
 
+/* Forgets the polled positions that have completed. Where memory is short, all: they are asked about later. With the
+ * issue lock. */
+static void forget_polls(struct rrto_session *session)
+{
+    struct rrto_map left;
+    size_t cursor = 0;
+    uint64_t position, since_ns;
+    bool has_stream;
+    uint32_t stream;
+    rrto_map_init(&left);
+    while (rrto_map_next(&session->polls, &cursor, &position, &since_ns)) {
+        (void)covers_at(session, position, &has_stream, &stream);
+        if (!rrto_receiver_completed(&session->receiver, position, has_stream, stream))
+            (void)rrto_map_put(&left, position, since_ns);
+    }
+    rrto_map_fini(&session->polls);
+    session->polls = left;
+}
+
 /* Whether this position has been polled for long enough to ask the server. With the issue lock. */
 static bool polled_long(struct rrto_session *session, uint64_t position)
 {
-    const unsigned n = sizeof session->polls / sizeof session->polls[0];
-    uint64_t now = session->options.now_ns();
-    for (unsigned i = 0; i < n; i++)
-        if (session->polls[i].position == position)
-            return now - session->polls[i].since_ns >= RRTO_SESSION_POLL_NS;
-    session->polls[session->poll_at].position = position;
-    session->polls[session->poll_at].since_ns = now;
-    session->poll_at = (session->poll_at + 1) % n;
-    return false;
+    uint64_t now = session->options.now_ns(), since_ns;
+    if (rrto_map_get(&session->polls, position, &since_ns))
+        return now - since_ns >= RRTO_SESSION_POLL_NS;
+    if (session->polls.n >= RRTO_SESSION_MAX_POLLS)
+        forget_polls(session);
+    return session->polls.n >= RRTO_SESSION_MAX_POLLS || !rrto_map_put(&session->polls, position, now);
 }
 
 bool rrto_session_poll(struct rrto_session *session, uint64_t position)

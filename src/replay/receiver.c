@@ -24,8 +24,6 @@ int rrto_receiver_init(struct rrto_receiver *receiver, struct rrto_conn *conn, s
     receiver->link_rate = RRTO_RECEIVER_NO_RATE;
     rrto_map_init(&receiver->downs);
     rrto_map_init(&receiver->completed);
-    for (unsigned i = 0; i < RRTO_RECEIVER_N_WATCHES; i++)
-        receiver->watches[i].done = true;
     rrto_text_init(&receiver->text);
     receiver->counters = counters;
     receiver->error.library = "";
@@ -34,6 +32,11 @@ int rrto_receiver_init(struct rrto_receiver *receiver, struct rrto_conn *conn, s
 
 void rrto_receiver_fini(struct rrto_receiver *receiver)
 {
+    for (struct rrto_waiter *waiter = receiver->waiters, *next; waiter; waiter = next) {
+        next = waiter->next;
+        if (waiter->watch)
+            free(waiter);
+    }
     rrto_map_fini(&receiver->downs);
     rrto_map_fini(&receiver->completed);
     free(receiver->down_rows);
@@ -107,24 +110,25 @@ void rrto_receiver_forget(struct rrto_receiver *receiver, struct rrto_waiter *wa
 bool rrto_receiver_watch(struct rrto_receiver *receiver, uint64_t position, uint32_t stream, enum rrto_covers covers,
                          bool *ret_known)
 {
-    struct rrto_waiter *room = NULL;
+    struct rrto_waiter *watch = NULL;
     *ret_known = false;
     pthread_mutex_lock(&receiver->lock);
-    for (unsigned i = 0; i < RRTO_RECEIVER_N_WATCHES; i++) {
-        struct rrto_waiter *watch = &receiver->watches[i];
-        if (watch->done)
-            room = watch;
-        else if (watch->position == position)
-            *ret_known = true;
-    }
-    bool added = room && !*ret_known;
-    if (added) {
-        *room = (struct rrto_waiter){
-            .position = position, .stream = stream, .covers = covers, .subscribed = true, .next = receiver->waiters};
-        receiver->waiters = room;
+    for (const struct rrto_waiter *at = receiver->waiters; at && !*ret_known; at = at->next)
+        *ret_known = at->watch && at->position == position;
+    if (!*ret_known && receiver->n_watches < RRTO_RECEIVER_MAX_WATCHES)
+        watch = malloc(sizeof *watch);
+    if (watch) {
+        *watch = (struct rrto_waiter){.position = position,
+                                      .stream = stream,
+                                      .covers = covers,
+                                      .subscribed = true,
+                                      .watch = true,
+                                      .next = receiver->waiters};
+        receiver->waiters = watch;
+        receiver->n_watches++;
     }
     pthread_mutex_unlock(&receiver->lock);
-    return added;
+    return watch != NULL;
 }
 
 bool rrto_receiver_expect_down(struct rrto_receiver *receiver, uint64_t position, unsigned lane, void *host,
@@ -264,6 +268,10 @@ static int receive_reply(struct rrto_receiver *receiver, const struct rrto_chunk
         if (head.status == 0)
             completed_locked(receiver, waiter);
         waiter->done = true;
+        if (waiter->watch) {
+            receiver->n_watches--;
+            free(waiter);
+        }
     }
     remove_down_locked(receiver, head.position); /* it is complete, or it failed */
     pthread_cond_broadcast(&receiver->changed);

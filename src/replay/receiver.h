@@ -18,8 +18,8 @@
 
 enum {
     RRTO_RECEIVER_N_DONE = 64,
-    RRTO_RECEIVER_N_WATCHES = 16,
-    RRTO_RECEIVER_VALUE_BYTES = 64, /* a result of at most this size is looked at: it may steer the application */
+    RRTO_RECEIVER_MAX_WATCHES = 512, /* half of what a server follows at a time (docs/limits.md) */
+    RRTO_RECEIVER_VALUE_BYTES = 64,  /* a result of at most this size is looked at: it may steer the application */
     RRTO_REPLY_MAX_BYTES = 16 << 20,
 };
 #define RRTO_RECEIVER_NO_RATE UINT32_MAX
@@ -41,6 +41,7 @@ struct rrto_waiter {
     int32_t status;
     uint8_t library;
     bool done;
+    bool watch; /* nobody is blocked on it: rrto_receiver_watch */
     struct rrto_waiter *next;
 };
 
@@ -80,8 +81,8 @@ struct rrto_receiver {
     bool leaving; /* the goodbye is on its way */
     bool left;    /* the connection has ended behind it: that is no error */
     struct rrto_waiter *waiters;
-    struct rrto_waiter watches[RRTO_RECEIVER_N_WATCHES]; /* of subscriptions that nobody is blocked on; done = free */
-    struct rrto_map downs;                               /* position -> index of a struct rrto_down */
+    unsigned n_watches;    /* of the waiters, subscriptions that nobody is blocked on; theirs is memory of their own */
+    struct rrto_map downs; /* position -> index of a struct rrto_down */
     struct rrto_down *down_rows;
     uint32_t n_down_rows, free_down; /* free_down: index + 1 */
     uint64_t n_downs;

@@ -37,8 +37,7 @@ int rrto_session_init(struct rrto_session *session, const struct rrto_conn *conn
     if (mode->every_op_waits || options->period_ns) /* or is held back until its time */
         session->not_plain = UINT32_MAX;
     session->tau_ns = RRTO_SESSION_TAU_MAX_NS;
-    for (size_t i = 0; i < sizeof session->polls / sizeof session->polls[0]; i++)
-        session->polls[i].position = UINT64_MAX;
+    rrto_map_init(&session->polls);
     pthread_mutex_init(&session->lock, NULL);
     pthread_cond_init(&session->released, NULL);
     rrto_tracker_init(&session->tracker);
@@ -88,6 +87,7 @@ void rrto_session_fini(struct rrto_session *session, int timeout_ms)
     rrto_ahead_fini(&session->ahead);
     rrto_coding_fini(&session->coding);
     rrto_memo_fini(&session->answers);
+    rrto_map_fini(&session->polls);
     rrto_record_encoder_fini(&session->encoder);
     pthread_cond_destroy(&session->released);
     pthread_mutex_destroy(&session->lock);

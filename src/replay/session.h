@@ -23,6 +23,7 @@ enum {
     RRTO_SESSION_EARLY_BYTES = 16 << 10, /* a payload of this size starts to leave at its call */
     RRTO_SESSION_PENDING_LITERALS = 64,
     RRTO_SESSION_POLL_NS = 1000000, /* polling for this long asks the server */
+    RRTO_SESSION_MAX_POLLS = 1024,  /* positions; with more of them, it is asked at once */
     RRTO_SESSION_TAU_MIN_NS = 100000,
     RRTO_SESSION_TAU_MAX_NS = 4000000,
 };
@@ -82,10 +83,7 @@ struct rrto_session {
     uint64_t waited_until_ns; /* up to here, the time that threads were blocked is in the counters' waits */
     uint64_t obstacle; /* position + 1 of another stream's op that kept the last synchronise from being answered here */
     uint64_t last_h2d_thread, last_h2d_stream; /* lazysync: the last op, if it was an H2D; thread 0: it was not */
-    struct {                                   /* positions that are being polled */
-        uint64_t position, since_ns;
-    } polls[8];
-    unsigned poll_at;
+    struct rrto_map polls;                     /* positions that are being polled, and since when, ns */
 
     pthread_t flusher;
     bool flusher_runs;

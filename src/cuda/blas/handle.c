@@ -5,6 +5,7 @@
 
 #include "cuda/graph/capture.h"
 #include "cuda/graph/library.h"
+#include "cuda/host_function.h"
 
 #include "gen/client_bodies.h"
 #include "gen/issue_ops.h"
@@ -127,7 +128,8 @@ static struct rrto_cublas *create(int32_t *ret_status)
     pthread_mutex_init(&cublas->lock, NULL);
     cublas->id = atomic_fetch_add(&next_id, 1);
     struct rrto_args_cublas_create args = {.handle = cublas->id};
-    *ret_status = rrto_cublas_status(rrto_issue_cublas_create(&args, &(struct rrto_issue_extra){.wait = true}));
+    struct rrto_issue_extra extra = {.wait = true, .apart = rrto_host_functions_load_apart()};
+    *ret_status = rrto_cublas_status(rrto_issue_cublas_create(&args, &extra));
     if (*ret_status == CUBLAS_STATUS_SUCCESS)
         return cublas;
     pthread_mutex_destroy(&cublas->lock);
@@ -169,7 +171,8 @@ cublasStatus_t rrto_client_cublasDestroy_v2(cublasHandle_t handle)
     if (!cublas)
         return CUBLAS_STATUS_NOT_INITIALIZED;
     struct rrto_args_cublas_destroy args = {.handle = cublas->id};
-    int32_t status = rrto_cublas_status(rrto_issue_cublas_destroy(&args, NULL));
+    struct rrto_issue_extra extra = {.apart = rrto_host_functions_load_apart()};
+    int32_t status = rrto_cublas_status(rrto_issue_cublas_destroy(&args, &extra));
     cublas->magic = 0;
     pthread_mutex_destroy(&cublas->lock);
     free(cublas);

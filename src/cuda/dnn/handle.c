@@ -4,6 +4,7 @@
 
 #include "cuda/graph/capture.h"
 #include "cuda/graph/library.h"
+#include "cuda/host_function.h"
 
 #include "gen/client_bodies.h"
 #include "gen/issue_ops.h"
@@ -103,7 +104,8 @@ static struct rrto_cudnn *create(int32_t *ret_status)
     pthread_mutex_init(&cudnn->lock, NULL);
     cudnn->id = atomic_fetch_add(&next_id, 1);
     struct rrto_args_cudnn_create args = {.handle = cudnn->id};
-    *ret_status = rrto_cudnn_status(rrto_issue_cudnn_create(&args, &(struct rrto_issue_extra){.wait = true}));
+    struct rrto_issue_extra extra = {.wait = true, .apart = rrto_host_functions_load_apart()};
+    *ret_status = rrto_cudnn_status(rrto_issue_cudnn_create(&args, &extra));
     if (*ret_status == CUDNN_STATUS_SUCCESS)
         return cudnn;
     pthread_mutex_destroy(&cudnn->lock);
@@ -143,7 +145,8 @@ cudnnStatus_t rrto_client_cudnnDestroy(cudnnHandle_t handle)
     if (!cudnn)
         return CUDNN_STATUS_BAD_PARAM;
     struct rrto_args_cudnn_destroy args = {.handle = cudnn->id};
-    int32_t status = rrto_cudnn_status(rrto_issue_cudnn_destroy(&args, NULL));
+    struct rrto_issue_extra extra = {.apart = rrto_host_functions_load_apart()};
+    int32_t status = rrto_cudnn_status(rrto_issue_cudnn_destroy(&args, &extra));
     cudnn->magic = 0;
     pthread_mutex_destroy(&cudnn->lock);
     free(cudnn);

@@ -5,6 +5,7 @@
 
 #include "base/map.h"
 #include "codec/codec.h"
+#include "cuda/host_function.h"
 #include "gen/client_bodies.h"
 #include "gen/issue_ops.h"
 #include "replay/issue.h"
@@ -299,8 +300,8 @@ int32_t rrto_cudnn_finalize_plan(struct rrto_cudnn_node *node)
         .plan = node->plan, .handle = handle, .heuristic = config->heuristic->id, .index = config->index};
     struct rrto_buf buf;
     rrto_buf_init(&buf, REPLY_MAX_BYTES);
-    int32_t status =
-        rrto_cudnn_status(rrto_issue_cudnn_plan(&args, &(struct rrto_issue_extra){.wait = true, .reply = &buf}));
+    struct rrto_issue_extra extra = {.wait = true, .reply = &buf, .apart = rrto_host_functions_load_apart()};
+    int32_t status = rrto_cudnn_status(rrto_issue_cudnn_plan(&args, &extra));
     if (status == CUDNN_STATUS_SUCCESS) {
         struct rrto_dec dec;
         struct rrto_reply_cudnn_plan reply;

@@ -187,6 +187,28 @@ static void other_streams(void **state)
     assert_false(rrto_host_functions_pending(by_event_id));
 }
 
+/* A query says nothing about the stream: the legacy one does not come behind one that was first seen by being asked. */
+static void a_query_first(void **state)
+{
+    (void)state;
+    cudaStream_t first, queried;
+    uint32_t id;
+    int n = 0, m = 0;
+    assert_int_equal(rrto_client_cudaStreamCreateWithFlags(&first, NON_BLOCKING), 0);
+    assert_int_equal(rrto_client_cudaStreamCreateWithFlags(&queried, NON_BLOCKING), 0);
+    assert_int_equal(rrto_client_cudaLaunchHostFunc(first, wait_for_go, &n), 0);
+    (void)rrto_client_cudaStreamQuery(queried);
+    assert_int_equal(rrto_client_cudaLaunchHostFunc(queried, wait_for_go, &m), 0);
+    assert_true(rrto_stream_id(NULL, &id) && id == 0);
+    assert_false(rrto_host_functions_pending(0));
+    assert_true(rrto_stream_id(queried, &id));
+    assert_true(rrto_host_functions_pending(id));
+    until_all_have_run();
+    assert_int_equal(n + m, 2);
+    assert_int_equal(rrto_client_cudaStreamDestroy(first), 0);
+    assert_int_equal(rrto_client_cudaStreamDestroy(queried), 0);
+}
+
 static void more_than_the_server_has(void **state)
 {
     (void)state;
@@ -215,6 +237,31 @@ static void freeing_is_apart(void **state)
     assert_int_equal(rrto_client_cudaFree(some), 0);
     assert_int_equal(fake.n_between, 0);
     assert_non_null(fake_last(0, RRTO_OP_mem_free));
+}
+
+/* So does what loads code on a real GPU, whose driver may wait for the device there; the soft one's does not. */
+static void loading_is_apart(void **state)
+{
+    (void)state;
+    cublasHandle_t blas;
+    cudnnHandle_t dnn;
+    fake.n_between = 2;
+    assert_int_equal(rrto_client_cublasCreate_v2(&blas), 0);
+    assert_int_equal(fake.n_between, 0);
+    fake.n_between = 1;
+    assert_int_equal(rrto_client_cublasDestroy_v2(blas), 0);
+    assert_int_equal(fake.n_between, 0);
+    fake.n_between = 1;
+    assert_int_equal(rrto_client_cudnnCreate(&dnn), 0);
+    assert_int_equal(fake.n_between, 0);
+    fake.n_between = 1;
+    assert_int_equal(rrto_client_cudnnDestroy(dnn), 0);
+    assert_int_equal(fake.n_between, 0);
+    fake.device.soft = true;
+    fake.n_between = 1;
+    assert_int_equal(rrto_client_cublasCreate_v2(&blas), 0);
+    assert_int_equal(rrto_client_cublasDestroy_v2(blas), 0);
+    assert_int_equal(fake.n_between, 1);
 }
 
 static void *memory, *pinned, *registered;
@@ -308,8 +355,10 @@ int main(void)
         cmocka_unit_test_setup(errors, setup),
         cmocka_unit_test_setup(sources, setup),
         cmocka_unit_test_setup(other_streams, setup),
+        cmocka_unit_test_setup(a_query_first, setup),
         cmocka_unit_test_setup(more_than_the_server_has, setup),
         cmocka_unit_test_setup(freeing_is_apart, setup),
+        cmocka_unit_test_setup(loading_is_apart, setup),
         cmocka_unit_test_setup(waits_end_with_the_session, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

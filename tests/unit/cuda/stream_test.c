@@ -241,6 +241,12 @@ static void *driver_thread(void *unused)
     assert_ptr_equal(popped, other);
     assert_int_equal(rrto_client_cuCtxDestroy_v2(other), 0);
     assert_int_equal(rrto_client_cuCtxPushCurrent_v2(other), CUDA_ERROR_INVALID_CONTEXT);
+    for (int i = 0; i < 3000; i++) { /* however many there have been: one takes another's place at last */
+        CUcontext one;
+        assert_int_equal(rrto_client_cuCtxCreate_v2(&one, 0, 0), 0);
+        assert_ptr_not_equal(one, context);
+        assert_int_equal(rrto_client_cuCtxDestroy_v2(one), 0);
+    }
     assert_int_equal(rrto_client_cuDevicePrimaryCtxRelease_v2(0), 0);
     assert_int_equal(rrto_client_cuDevicePrimaryCtxRelease_v2(0), CUDA_ERROR_INVALID_CONTEXT);
     return NULL;

@@ -4,6 +4,7 @@
 
 #include "base/status.h"
 #include "cuda/graph/capture.h"
+#include "cuda/host_function.h"
 #include "gen/client_bodies.h"
 #include "gen/server_bodies.h"
 #include "worker.h"
@@ -133,6 +134,12 @@ uint32_t rrto_captures_watched;
 bool rrto_capture_library(const struct rrto_library_use *use)
 {
     (void)use;
+    return false;
+}
+
+/* There are no host functions. */
+bool rrto_host_functions_load_apart(void)
+{
     return false;
 }
 
