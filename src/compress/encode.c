@@ -127,16 +127,23 @@ static void encode_plane(struct rrto_payload_coder *coder, struct rrto_plane pla
     coder->last = plane;
 }
 
+/* Whether the register is of use: keys of a wider word may be left in it, and would not be told apart in this one. */
+static bool fits(const struct rrto_palette *known, unsigned width)
+{
+    return known->n > 0 && known->keys[known->n - 1] <= rrto_word_mask(width);
+}
+
 /* Indices into a palette: coder->numbers. RRTO_PALETTE_ABSENT: too many different words. */
 static enum rrto_palette_source encode_palette(struct rrto_payload_coder *coder, struct rrto_words words,
                                                const struct rrto_palette *known, struct rrto_palette *palette,
                                                struct rrto_palette *ret_added)
 {
-    *palette = *known;
+    bool known_fits = fits(known, words.width);
+    *palette = known_fits ? *known : (struct rrto_palette){0};
     if (rrto_palette_map(palette, &coder->index, words, coder->numbers, ret_added))
         return palette->n == ret_added->n ? RRTO_PALETTE_NEW : ret_added->n ? RRTO_PALETTE_MORE : RRTO_PALETTE_KEPT;
     *palette = (struct rrto_palette){0};
-    if (known->n && rrto_palette_map(palette, &coder->index, words, coder->numbers, ret_added))
+    if (known_fits && rrto_palette_map(palette, &coder->index, words, coder->numbers, ret_added))
         return RRTO_PALETTE_NEW;
     *palette = *known;
     return RRTO_PALETTE_ABSENT;
