@@ -272,7 +272,7 @@ int main(int argc, char **argv)
     coder = rrto_payload_coder_create();
     rrto_buf_init(&zstd_out, 3u * MAX_BYTES);
     rrto_buf_init(&coded, 2u * MAX_BYTES);
-    if (!coder || !rrto_buf_reserve(&zstd_out, 1 << 23) || !rrto_buf_reserve(&coded, 1 << 23))
+    if (!coder || !rrto_buf_reserve(&zstd_out, 1 << 25) || !rrto_buf_reserve(&coded, 1 << 25))
         fail("out of memory", inputs);
     if (argc > 2)
         run_case(inputs, argv[2]);

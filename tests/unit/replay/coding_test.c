@@ -164,13 +164,13 @@ static void test_learns_again(void **state)
 static void test_bulk(void **state)
 {
     (void)state;
-    static uint8_t weights[1 << 18];
+    static uint8_t weights[1 << 17];
     for (unsigned round = 0; round < 2; round++) {
         start(PAST_BYTES, round ? FAST : SLOW, 0);
         uint64_t position, random = 7;
         assert_int_equal(copy_down(0, output, sizeof output, true, &position), 0); /* tells the rate */
         for (unsigned i = 0; i < 20; i++) {
-            size_t n = sizeof weights - 8192 * i;
+            size_t n = sizeof weights - 3000 * i;
             for (size_t k = 0; k < sizeof weights; k++) {
                 random = random * 6364136223846793005u + 1442695040888963407u;
                 weights[k] = k % 4 == 3 ? (uint8_t)(60 + (random >> 62)) : (uint8_t)(random >> 33);
