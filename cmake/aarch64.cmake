@@ -12,7 +12,7 @@ set(ENV{PKG_CONFIG_LIBDIR} /usr/lib/aarch64-linux-gnu/pkgconfig:/usr/share/pkgco
 set(ENV{PKG_CONFIG_PATH} "")
 
 # Unit tests run under qemu-user where it is installed, with the arm64 C library that the packages bring. No "qemu -L /usr/aarch64-linux-gnu":
-# the loader of the cross compiler beside the C library of the packages hangs in forked children. The limit: qemu 7 goes through a mapping page
+# the loader of the cross compiler beside the C library of the packages hangs in pthread_create. The limit: qemu 7 goes through a mapping page
 # by page, which the terabytes of addresses that a client holds at first are too many for.
 find_program(RRTO_QEMU_AARCH64 qemu-aarch64)
 if(RRTO_QEMU_AARCH64)

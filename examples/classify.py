@@ -54,12 +54,12 @@ def main():
     model = build_model().to(options.device)
     load_ms = (time.perf_counter() - START) * 1e3
 
-    probabilities, times = [], []
+    probabilities, begins, times = [], [], []
     for index in range(options.frames):
         image = frame(photo, index)
-        begin = time.perf_counter()
+        begins.append(time.perf_counter())
         result = classify(model, image, options.device)
-        times.append((time.perf_counter() - begin) * 1e3)
+        times.append((time.perf_counter() - begins[-1]) * 1e3)
         probabilities.append(result[0].numpy())
         best = result.argmax().item()
         print(f"frame {index}: class {best}, p = {result[0, best]:.6f}")
@@ -68,7 +68,7 @@ def main():
         numpy.savez(options.out, probabilities=numpy.stack(probabilities))
     if options.times:
         with open(options.times, "w") as file:
-            json.dump({"import_load_ms": load_ms, "first_ms": times[0], "steady_ms": times[1:]}, file)
+            json.dump({"import_load_ms": load_ms, "first_ms": times[0], "steady_ms": times[1:], "steady_begin_s": begins[1:]}, file)
 
 
 if __name__ == "__main__":

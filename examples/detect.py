@@ -74,12 +74,12 @@ def main():
     model = build_model(photo).to(options.device)
     load_ms = (time.perf_counter() - START) * 1e3
 
-    boxes, times = numpy.zeros((options.frames, MOST, 6), dtype=numpy.float32), []
+    boxes, begins, times = numpy.zeros((options.frames, MOST, 6), dtype=numpy.float32), [], []
     for index in range(options.frames):
         image = frame(photo, index)
-        begin = time.perf_counter()
+        begins.append(time.perf_counter())
         found = detect(model, image, options.device)
-        times.append((time.perf_counter() - begin) * 1e3)
+        times.append((time.perf_counter() - begins[-1]) * 1e3)
         by_class = found[found[:, 5].sort(stable=True).indices]  # boxes of equal score may come in any order
         boxes[index, : len(found)] = by_class.numpy()
         n_classes = len(found[:, 5].unique())
@@ -89,7 +89,7 @@ def main():
         numpy.savez(options.out, boxes=boxes)
     if options.times:
         with open(options.times, "w") as file:
-            json.dump({"import_load_ms": load_ms, "first_ms": times[0], "steady_ms": times[1:]}, file)
+            json.dump({"import_load_ms": load_ms, "first_ms": times[0], "steady_ms": times[1:], "steady_begin_s": begins[1:]}, file)
 
 
 if __name__ == "__main__":

@@ -487,9 +487,10 @@ void rrto_completion_add(struct rrto_completion *completion, struct rrto_complet
 void rrto_completion_stream_ends(struct rrto_completion *completion, const void *stream)
 {
     pthread_mutex_lock(&completion->lock);
+    const void *name = (const void *)++completion->n_ended; /* one for all of them: they still are in order */
     for (struct rrto_completion_entry *entry = completion->first; entry; entry = entry->next) {
         if (entry->stream == stream)
-            entry->stream = entry; /* each for itself: no stream has this address while the entry is there */
+            entry->stream = name;
     }
     pthread_mutex_unlock(&completion->lock);
 }

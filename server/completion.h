@@ -36,7 +36,7 @@ struct rrto_completion_entry {
     struct rrto_completion_follower *follower; /* given back with the entry, or NULL */
     bool in_order;                             /* everything older goes first as well */
     uint64_t not_before_ns;
-    const void *stream; /* one waiter per stream */
+    const void *stream; /* one waiter per stream; of one that has been destroyed, a number */
     bool waited, sent;
     bool heard; /* a synchronise has returned since the events completed */
     /* what is sent then */
@@ -66,7 +66,8 @@ struct rrto_completion {
     /* Blocked: in the driver. Woken: idle ones that were told to go on and have not run yet. */
     uint32_t n_waiters, n_blocked, n_idle, n_woken;
     uint64_t n_unsettled;
-    void **pool; /* events */
+    uintptr_t n_ended; /* streams that have been destroyed: no handle is so small */
+    void **pool;       /* events */
     uint32_t n_pool, max_pool;
     struct rrto_completion_follower *followers;
     uint32_t n_followers;

@@ -197,17 +197,18 @@ def run(workload, options):
     connection = socket.create_connection(parse_address(options.connect), timeout=600)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     load_ms = (time.perf_counter() - START) * 1e3
-    times, phases, latencies, drops, loop = [], [], [], [], Loop(options.period) if options.period else None
+    begins, times, phases, latencies, drops, loop = [], [], [], [], [], Loop(options.period) if options.period else None
     for index in range(options.frames):
         frame = workload.input(index)
         planned, dropped = loop.wait() if loop and index else (time.perf_counter_ns(), 0)
+        begins.append(time.perf_counter())
         _, total, parts = one_frame(connection, workload, frame)
         latencies.append((time.perf_counter_ns() - planned) / 1e6)
         drops.append(dropped)
         times.append(total)
         phases.append(parts)
     if options.times:
-        told = {"import_load_ms": load_ms, "first_ms": times[0], "steady_ms": times[1:],
+        told = {"import_load_ms": load_ms, "first_ms": times[0], "steady_ms": times[1:], "steady_begin_s": begins[1:],
                 "phases_ms": {name: [one[name] for one in phases[1:]] for name in phases[0]}}
         if loop:
             told |= {"latency_ms": latencies[1:], "dropped": drops[1:]}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rrto calibrate: puts this machine into the states of a device profile, one after the other, reads its energy sensor
- * meanwhile, and fits the profile. */
+/* rrto bench calibrate, rrto calibrate: puts this machine into the states of a device profile, one after the other,
+ * reads its energy sensor meanwhile, and fits the profile. */
 #include "cli/calibrate.h"
 #include "cli/cli.h"
 #include "cli/doors.h"
@@ -23,14 +23,14 @@ enum { MAX_ROUNDS = 50, MAX_WINDOWS = MAX_ROUNDS * RRTO_ENERGY_STATES };
 static const double max_seconds = 3600;
 
 static const char help_text[] =
-    "Usage: rrto calibrate [OPTION]... [-- COMMAND [ARGUMENT]...]\n\n"
+    "Usage: rrto bench calibrate [OPTION]... [-- COMMAND [ARGUMENT]...]\n\n"
     "Makes a device profile (docs/energy.md) from this machine's energy sensor: idle, dispatch (one thread at work) "
     "and,\n"
     "with a peer, transmit, receive and wait; compute while COMMAND runs, which should be the application without "
     "rrto.\n"
     "What else runs here is measured as well. Prints the profile on standard output.\n\n"
     "  --device NAME      what the profile is called (this machine's name)\n"
-    "  --peer ADDRESS     HOST:PORT of a machine beyond the radio that runs rrto calibrate --serve\n"
+    "  --peer ADDRESS     HOST:PORT of a machine beyond the radio that runs rrto bench calibrate --serve\n"
     "  --serve ADDRESS    be that machine, until a signal\n"
     "  --base PROFILE     where the states come from that are not measured: a NAME or FILE; without it they are an "
     "error\n"
@@ -98,7 +98,7 @@ static int parse(int argc, char **argv, struct calibration *calibration)
             return rrto_cli_bad_option(argv, option);
         }
         if (!good)
-            return rrto_cli_say(RRTO_CLI_WRONG_USE, "calibrate: '%s' is out of range; see rrto calibrate --help",
+            return rrto_cli_say(RRTO_CLI_WRONG_USE, "calibrate: '%s' is out of range; see rrto bench calibrate --help",
                                 optarg);
     }
     calibration->command = optind < argc ? argv + optind : NULL;
@@ -267,7 +267,7 @@ int rrto_cli_calibrate(int argc, char **argv)
         return rrto_cli_say(RRTO_CLI_FAILED, "calibrate: %s", why);
     if (!calibration.base && (!calibration.peer || !calibration.command))
         return rrto_cli_say(RRTO_CLI_WRONG_USE, "calibrate needs --peer and a command, or --base for the states that "
-                                                "they are for; see rrto calibrate --help");
+                                                "they are for; see rrto bench calibrate --help");
     if (!calibrate(&calibration, &profile, why, sizeof why))
         return rrto_cli_say(RRTO_CLI_FAILED, "calibrate: %s", why);
     return rrto_energy_profile_write(&profile, stdout) ? 0 : RRTO_CLI_FAILED;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The activities of rrto calibrate that need another machine: bytes that go to it, come from it, and answers that are
- * waited for. The other machine runs `rrto calibrate --serve`. Blocking sockets. */
+/* The activities of rrto bench calibrate that need another machine: bytes that go to it, come from it, and answers that
+ * are waited for. The other machine runs `rrto bench calibrate --serve`. Blocking sockets. */
 #ifndef RRTO_CLI_CALIBRATE_H
 #define RRTO_CLI_CALIBRATE_H
 

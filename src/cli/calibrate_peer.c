@@ -69,7 +69,7 @@ bool rrto_calibrate_talk(const char *peer, enum rrto_energy_state state, uint64_
     while (good && rrto_calibrate_now() < deadline_ns)
         good = exchange(fd, state);
     if (!good)
-        snprintf(why, n_why, "%s: %m (on that machine: rrto calibrate --serve)", peer);
+        snprintf(why, n_why, "%s: %m (on that machine: rrto bench calibrate --serve)", peer);
     close(fd);
     return good;
 }

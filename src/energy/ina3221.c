@@ -74,10 +74,11 @@ static enum rrto_status read_ina3221(struct rrto_energy_sensor *sensor, double *
 {
     *ret_watts = 0;
     for (size_t i = 0; i < sensor->n_parts; i++) {
+        const struct rrto_energy_part *part = &sensor->parts[i];
         int64_t mv, ma;
-        if (!rrto_energy_read_number(sensor->parts[i].first, &mv) ||
-            !rrto_energy_read_number(sensor->parts[i].second, &ma)) {
-            snprintf(why, n_why, "%s: %m", sensor->parts[i].first);
+        bool has_mv = rrto_energy_read_number(part->first, &mv);
+        if (!has_mv || !rrto_energy_read_number(part->second, &ma)) {
+            snprintf(why, n_why, "%s: %m", has_mv ? part->second : part->first);
             return RRTO_IO;
         }
         *ret_watts += (double)mv * (double)ma / 1e6;

@@ -55,7 +55,6 @@ static char *word(char **line)
 /* `device NAME`, or `STATE WATTS ORIGIN: SOURCE`. NULL, or what is wrong. */
 static const char *read_line(struct rrto_energy_profile *profile, char *line, bool seen[RRTO_ENERGY_STATES])
 {
-    const size_t n_origins = sizeof origin_names / sizeof origin_names[0];
     char *end;
     char *name = word(&line);
     if (!*name || *name == '#')
@@ -77,8 +76,8 @@ static const char *read_line(struct rrto_energy_profile *profile, char *line, bo
     if (n == 0 || origin[n - 1] != ':')
         return "the origin (published:, calibrated:, assumed:) stands behind the watts";
     origin[n - 1] = '\0';
-    size_t kind = find(origin_names, n_origins, origin);
-    if (kind == n_origins)
+    size_t kind = find(origin_names, RRTO_ENERGY_ORIGINS, origin);
+    if (kind == RRTO_ENERGY_ORIGINS)
         return "the origin is published, calibrated or assumed";
     if (!*line)
         return "a constant has a source";
@@ -154,13 +153,14 @@ struct rrto_energy_figure rrto_energy_model(const struct rrto_energy_profile *pr
     return figure;
 }
 
-double rrto_energy_model_assumed(const struct rrto_energy_profile *profile, const double seconds[RRTO_ENERGY_STATES])
+double rrto_energy_model_share(const struct rrto_energy_profile *profile, const double seconds[RRTO_ENERGY_STATES],
+                               enum rrto_energy_origin origin)
 {
-    double all = 0, assumed = 0;
+    double all = 0, share = 0;
     for (size_t i = 0; i < RRTO_ENERGY_STATES; i++) {
         all += profile->states[i].watts * seconds[i];
-        if (profile->states[i].origin == RRTO_ENERGY_ASSUMED)
-            assumed += profile->states[i].watts * seconds[i];
+        if (profile->states[i].origin == origin)
+            share += profile->states[i].watts * seconds[i];
     }
-    return all > 0 ? assumed / all : 0;
+    return all > 0 ? share / all : 0;
 }

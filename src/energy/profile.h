@@ -26,7 +26,7 @@ enum rrto_energy_state {
 const char *rrto_energy_state_name(enum rrto_energy_state state);
 
 /* Where a constant comes from. */
-enum rrto_energy_origin { RRTO_ENERGY_PUBLISHED, RRTO_ENERGY_CALIBRATED, RRTO_ENERGY_ASSUMED };
+enum rrto_energy_origin { RRTO_ENERGY_PUBLISHED, RRTO_ENERGY_CALIBRATED, RRTO_ENERGY_ASSUMED, RRTO_ENERGY_ORIGINS };
 const char *rrto_energy_origin_name(enum rrto_energy_origin origin); /* "published", "calibrated", "assumed" */
 
 struct rrto_energy_profile {
@@ -50,7 +50,8 @@ bool rrto_energy_profile_write(const struct rrto_energy_profile *profile, FILE *
 /* The joules of a run that spent so many seconds in each state; net of the profile's idle. */
 struct rrto_energy_figure rrto_energy_model(const struct rrto_energy_profile *profile,
                                             const double seconds[RRTO_ENERGY_STATES]);
-/* The share of those joules that rests on assumed constants, 0 to 1. */
-double rrto_energy_model_assumed(const struct rrto_energy_profile *profile, const double seconds[RRTO_ENERGY_STATES]);
+/* The share of those joules that rests on constants of this origin, 0 to 1. */
+double rrto_energy_model_share(const struct rrto_energy_profile *profile, const double seconds[RRTO_ENERGY_STATES],
+                               enum rrto_energy_origin origin);
 
 #endif

@@ -53,7 +53,8 @@ static int show(const struct rrto_bench *bench)
     static struct rrto_bench_summary summaries[RRTO_BENCH_MAX_MODES];
     const struct rrto_bench_options *options = &bench->options;
     for (size_t i = 0; i < options->n_modes; i++)
-        if (!rrto_bench_summarize(options, &bench->results[i], &summaries[i]))
+        if (!rrto_bench_summarize(options, &bench->results[i], &summaries[i]) ||
+            !rrto_bench_summarize_energy(bench, &bench->results[i], &summaries[i].energy))
             return rrto_cli_say(RRTO_CLI_FAILED, "bench: out of memory");
     rrto_bench_print(bench, summaries);
     bool written = !options->json || rrto_bench_write_json(bench, summaries);
@@ -93,6 +94,8 @@ int rrto_cli_bench(int argc, char **argv)
     struct rrto_private_server server = {.pid = 0};
     if (argc > 1 && strcmp(argv[1], "compare") == 0)
         return rrto_bench_compare(argc - 1, argv + 1);
+    if (argc > 1 && strcmp(argv[1], "calibrate") == 0)
+        return rrto_cli_calibrate(argc - 1, argv + 1);
     int status = rrto_bench_parse(argc, argv, &bench.options);
     if (status >= 0)
         return status;
@@ -102,8 +105,9 @@ int rrto_cli_bench(int argc, char **argv)
         return rrto_cli_say(RRTO_CLI_FAILED, "bench: no private folder could be made: %s", strerror(errno));
     rrto_bench_catch_signals();
     status = RRTO_CLI_FAILED;
-    if (start_server(&bench, &server) && measure_all(&bench))
+    if (start_server(&bench, &server) && rrto_bench_energy_open(&bench) && measure_all(&bench))
         status = show(&bench);
+    rrto_bench_energy_close(&bench);
     rrto_private_server_stop(&server);
     rrto_run_folder_destroy(bench.folder);
     free_results(&bench);

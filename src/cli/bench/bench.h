@@ -3,6 +3,7 @@
 #ifndef RRTO_CLI_BENCH_BENCH_H
 #define RRTO_CLI_BENCH_BENCH_H
 
+#include "cli/bench/energy.h"
 #include "cli/bench/states.h"
 #include "cli/bench/statistics.h"
 #include "replay/mode.h"
@@ -27,6 +28,9 @@ struct rrto_bench_options {
     const char *split;   /* the command of the hand-written offload, or NULL */
     const char *compute; /* for the private server, or NULL */
     const char *answers; /* likewise */
+    const char *profile; /* whose joules are modelled, or NULL */
+    const char *sys;     /* where sensors are looked for; NULL: the machine's own */
+    double idle_s;       /* how long idle is measured */
     const char *json, *csv, *markdown, *plot;
     unsigned frames, few_frames, warmup, rounds;
     double seconds; /* 0: by frames */
@@ -86,6 +90,8 @@ struct rrto_bench_run {
     double app_import_load_s, app_first; /* as the application says; < 0 */
     char device[256], compute[32], program[64];
     bool marked;
+    uint64_t from_ns, to_ns; /* from the end of the last one of the warm-up (CLOCK_MONOTONIC); 0: not known */
+    struct rrto_bench_window windows[RRTO_BENCH_SIDES];
 };
 
 struct rrto_bench_result {
@@ -99,6 +105,9 @@ struct rrto_bench {
     char folder[128];
     char server[300];              /* its address */
     char device[256], compute[32]; /* as the sessions said */
+    bool has_profile;
+    struct rrto_energy_profile profile;
+    struct rrto_bench_meter meters[RRTO_BENCH_SIDES];
     struct rrto_bench_result results[RRTO_BENCH_MAX_MODES];
 };
 

@@ -26,12 +26,12 @@ static void free_side(struct side *side)
         free(side->samples[i]);
 }
 
-static struct side read_side(const json_t *mode)
+static struct side read_side(const json_t *mode, const char *key)
 {
     struct side side = {.n_rounds = 0};
     const json_t *rounds = json_object_get(mode, "rounds");
     for (size_t i = 0; i < json_array_size(rounds) && i < RRTO_BENCH_MAX_ROUNDS; i++) {
-        const json_t *samples = json_object_get(json_array_get(rounds, i), "latency_ms");
+        const json_t *samples = json_object_get(json_array_get(rounds, i), key);
         size_t n = json_array_size(samples);
         double *values = malloc((n ? n : 1) * sizeof *values);
         if (!values)
@@ -52,6 +52,38 @@ static void put_ratio(struct rrto_grid *grid, const struct side *a, const struct
                          rrto_bench_quantile_of_rounds((const double *const *)b->samples, b->n, b->n_rounds, q, level));
     if (ratio.known)
         rrto_grid_cell(grid, "%.3f [%.3f, %.3f]", ratio.value, ratio.low, ratio.high);
+    else
+        rrto_grid_cell(grid, "%s", "");
+}
+
+/* The mean of the windows that a sensor saw; unknown where it did not see all. */
+static struct rrto_bench_estimate measured(const json_t *mode, const char *key)
+{
+    const json_t *rounds = json_object_get(mode, "rounds");
+    double means[RRTO_BENCH_MAX_ROUNDS];
+    size_t n = json_array_size(rounds);
+    for (size_t i = 0; i < n && i < RRTO_BENCH_MAX_ROUNDS; i++) {
+        const json_t *window = json_object_get(json_array_get(rounds, i), key);
+        double joules = json_number_value(json_object_get(window, "joules"));
+        double inferences = json_number_value(json_object_get(window, "inferences"));
+        if (!(joules > 0 && inferences > 0))
+            return (struct rrto_bench_estimate){.known = false};
+        means[i] = joules / inferences;
+    }
+    if (n > RRTO_BENCH_MAX_ROUNDS)
+        return (struct rrto_bench_estimate){.known = false};
+    struct rrto_bench_estimate mean = rrto_bench_mean_of_rounds(means, n, 1 - (1 - RRTO_BENCH_LEVEL) / 2);
+    mean.low = mean.low < 0 ? 0 : mean.low; /* joules are not negative; NaN stays */
+    return mean;
+}
+
+static void put_measured_ratio(struct rrto_grid *grid, const json_t *a, const json_t *b, const char *key)
+{
+    struct rrto_bench_estimate of_a = measured(a, key), of_b = measured(b, key), ratio = rrto_bench_ratio(of_a, of_b);
+    if (ratio.known)
+        rrto_grid_cell(grid, "%.3f [%.3f, %.3f]", ratio.value, ratio.low, ratio.high);
+    else if (of_a.known && of_b.known)
+        rrto_grid_cell(grid, "%.3f, no interval", of_b.value / of_a.value);
     else
         rrto_grid_cell(grid, "%s", "");
 }
@@ -84,7 +116,8 @@ static const json_t *find_mode(const json_t *file, const char *name)
 
 static void add_row(struct rrto_grid *grid, const char *name, const json_t *a, const json_t *b)
 {
-    struct side of_a = read_side(a), of_b = read_side(b);
+    struct side of_a = read_side(a, "latency_ms"), of_b = read_side(b, "latency_ms");
+    struct side joules_a = read_side(a, "client_modelled_j"), joules_b = read_side(b, "client_modelled_j");
     rrto_grid_row(grid);
     rrto_grid_cell(grid, "%s", name);
     for (int i = 0; i < RRTO_BENCH_N_QUANTILES; i++)
@@ -92,23 +125,42 @@ static void add_row(struct rrto_grid *grid, const char *name, const json_t *a, c
     put_plain_ratio(grid, at(a, "per_inference", "round_trips"), at(b, "per_inference", "round_trips"));
     put_plain_ratio(grid, at(a, "per_inference", "bytes_up"), at(b, "per_inference", "bytes_up"));
     put_plain_ratio(grid, at(a, "per_inference", "bytes_down"), at(b, "per_inference", "bytes_down"));
+    put_ratio(grid, &joules_a, &joules_b, 0.5);
+    put_measured_ratio(grid, a, b, "client_measured");
+    put_measured_ratio(grid, a, b, "server_measured");
+    free_side(&joules_a);
+    free_side(&joules_b);
     free_side(&of_a);
     free_side(&of_b);
+}
+
+static void warn_about_difference(const char *what, const json_t *a, const json_t *b)
+{
+    if (a == b || json_equal(a, b)) /* neither is there: the same */
+        return;
+    char *text_a = json_dumps(a, JSON_ENCODE_ANY | JSON_COMPACT),
+         *text_b = json_dumps(b, JSON_ENCODE_ANY | JSON_COMPACT);
+    printf("%s differs: %s and %s\n", what, text_a ? text_a : "-", text_b ? text_b : "-");
+    free(text_a);
+    free(text_b);
 }
 
 /* What ought to be the same, if the ratios are to say something about one thing. */
 static void warn_about_differences(const json_t *a, const json_t *b)
 {
     static const char *const keys[] = {"command", "link", "device", "compute", "loop", "machine"};
-    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
-        json_t *in_a = json_object_get(a, keys[i]), *in_b = json_object_get(b, keys[i]);
-        if (json_equal(in_a, in_b))
-            continue;
-        char *text_a = json_dumps(in_a, JSON_ENCODE_ANY | JSON_COMPACT),
-             *text_b = json_dumps(in_b, JSON_ENCODE_ANY | JSON_COMPACT);
-        printf("%s differs: %s and %s\n", keys[i], text_a ? text_a : "-", text_b ? text_b : "-");
-        free(text_a);
-        free(text_b);
+    static const struct {
+        const char *what, *group, *key;
+    } of_energy[] = {{"energy profile", "profile", "states"},
+                     {"client's sensor", "client", "sensor"},
+                     {"server's sensor", "server", "sensor"}};
+    const json_t *energy_a = json_object_get(a, "energy"), *energy_b = json_object_get(b, "energy");
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+        warn_about_difference(keys[i], json_object_get(a, keys[i]), json_object_get(b, keys[i]));
+    for (size_t i = 0; energy_a && energy_b && i < sizeof of_energy / sizeof of_energy[0]; i++) {
+        const char *group = of_energy[i].group, *key = of_energy[i].key;
+        warn_about_difference(of_energy[i].what, json_object_get(json_object_get(energy_a, group), key),
+                              json_object_get(json_object_get(energy_b, group), key));
     }
 }
 
@@ -128,7 +180,17 @@ static json_t *load(const char *path)
 
 static int compare(const json_t *a, const json_t *b)
 {
-    static const char *const heads[] = {"B / A", "p50", "p90", "p99", "p99.9", "round trips", "bytes up", "bytes down"};
+    static const char *const heads[] = {"B / A",
+                                        "p50",
+                                        "p90",
+                                        "p99",
+                                        "p99.9",
+                                        "round trips",
+                                        "bytes up",
+                                        "bytes down",
+                                        "client J, modelled: p50",
+                                        "client J, measured: mean",
+                                        "server GPU J, measured: mean"};
     static struct rrto_grid grid;
     const json_t *modes = json_object_get(a, "modes");
     const char *compute = json_string_value(json_object_get(a, "compute"));
@@ -151,7 +213,7 @@ static int compare(const json_t *a, const json_t *b)
            json_is_true(json_object_get(b, "compute_is_real")) ? "" : " (not real)");
     warn_about_differences(a, b);
     rrto_grid_print(&grid, stdout, false);
-    puts("Latencies with 95 % intervals; one that holds 1 may be no difference.");
+    puts("Latencies and joules with 95 % intervals; one that holds 1 may be no difference.");
     return 0;
 }
 

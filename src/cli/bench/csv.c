@@ -7,6 +7,22 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Modelled: this inference's. Measured: the mean of its run; a sensor does not see single ones. */
+static void print_joules(FILE *file, const struct rrto_bench *bench, const struct rrto_bench_mode *mode,
+                         const struct rrto_bench_run *run, size_t i)
+{
+    double net, joules = rrto_bench_joules(bench, mode, run, i, &net);
+    joules >= 0 ? fprintf(file, ",%.9g,%.9g", joules, net) : fputs(",,", file);
+    for (int side = 0; side < RRTO_BENCH_SIDES; side++) {
+        const struct rrto_bench_window *window = &run->windows[side];
+        if (window->known && rrto_bench_sees(bench, (enum rrto_bench_side)side))
+            fprintf(file, ",%.9g,%.9g", window->joules / (double)window->n_inferences,
+                    window->net_joules / (double)window->n_inferences);
+        else
+            fputs(",,", file);
+    }
+}
+
 static void print_inference(FILE *file, const struct rrto_bench *bench, const struct rrto_bench_result *result,
                             const struct rrto_bench_run *run, size_t i)
 {
@@ -20,9 +36,11 @@ static void print_inference(FILE *file, const struct rrto_bench *bench, const st
     RRTO_BENCH_COUNTS(X)
 #undef X
     if (bench->options.rate > 0)
-        fprintf(file, ",%d,%lu\n", inference->late, (unsigned long)inference->dropped);
+        fprintf(file, ",%d,%lu", inference->late, (unsigned long)inference->dropped);
     else
-        fputs(",,\n", file);
+        fputs(",,", file);
+    print_joules(file, bench, result->mode, run, i);
+    fputc('\n', file);
 }
 
 bool rrto_bench_write_csv(const struct rrto_bench *bench)
@@ -36,7 +54,11 @@ bool rrto_bench_write_csv(const struct rrto_bench *bench)
 #define X(field) fputs("," #field, file);
         RRTO_BENCH_COUNTS(X)
 #undef X
-        fputs(",late,dropped_before\n", file);
+        fputs(",late,dropped_before,client_modelled_j,client_modelled_net_j", file);
+        for (int side = 0; side < RRTO_BENCH_SIDES; side++)
+            fprintf(file, ",%s_measured_run_mean_j,%s_measured_run_mean_net_j", rrto_bench_side_names[side],
+                    rrto_bench_side_names[side]);
+        fputc('\n', file);
     }
     for (size_t i = 0; file && i < bench->options.n_modes; i++)
         for (size_t k = 0; k < bench->results[i].n_runs; k++)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* All figures, and the samples that they were made of: what rrto bench compare reads. docs/bench.md has the keys. */
+#include "cli/bench/json.h"
 #include "base/version.h"
 #include "cli/bench/summary.h"
 #include "cli/cli.h"
@@ -11,15 +12,21 @@
 #include <sys/utsname.h>
 #include <time.h>
 
+static json_t *number_or_null(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
 /* What is not known is null, never 0. */
 static json_t *known(double value)
 {
     return value >= 0 ? json_real(value) : json_null(); /* not NaN */
 }
 
-static json_t *estimate(struct rrto_bench_estimate value)
+json_t *rrto_bench_json_estimate(struct rrto_bench_estimate value)
 {
-    return value.known ? json_pack("{s:f, s:f, s:f}", "value", value.value, "low", value.low, "high", value.high)
+    return value.known ? json_pack("{s:f, s:o, s:o}", "value", value.value, "low", number_or_null(value.low), "high",
+                                   number_or_null(value.high))
                        : json_null();
 }
 
@@ -27,7 +34,7 @@ static json_t *estimates(const struct rrto_bench_estimate values[RRTO_BENCH_N_QU
 {
     json_t *object = json_object();
     for (int i = 0; i < RRTO_BENCH_N_QUANTILES; i++)
-        json_object_set_new(object, rrto_bench_quantile_names[i], estimate(values[i]));
+        json_object_set_new(object, rrto_bench_quantile_names[i], rrto_bench_json_estimate(values[i]));
     return object;
 }
 
@@ -79,12 +86,15 @@ static json_t *times(const struct rrto_bench_run *run)
     return array;
 }
 
-static json_t *rounds(const struct rrto_bench_result *result)
+static json_t *rounds(const struct rrto_bench *bench, const struct rrto_bench_result *result)
 {
     json_t *array = json_array();
-    for (size_t i = 0; i < result->n_runs; i++)
-        json_array_append_new(array, json_pack("{s:i, s:o, s:o}", "round", (int)result->runs[i].round + 1, "latency_ms",
-                                               latencies(&result->runs[i]), "application_ms", times(&result->runs[i])));
+    for (size_t i = 0; i < result->n_runs; i++) {
+        json_t *round = json_pack("{s:i, s:o, s:o}", "round", (int)result->runs[i].round + 1, "latency_ms",
+                                  latencies(&result->runs[i]), "application_ms", times(&result->runs[i]));
+        rrto_bench_json_add_round_energy(round, bench, result->mode, &result->runs[i]);
+        json_array_append_new(array, round);
+    }
     return array;
 }
 
@@ -93,8 +103,9 @@ static json_t *ratios(const struct rrto_bench *bench, const struct rrto_bench_re
     json_t *object = json_object();
     for (size_t i = 0; i < bench->options.n_modes; i++)
         if (&bench->results[i] != result)
-            json_object_set_new(object, bench->options.modes[i].name,
-                                estimate(rrto_bench_p50_ratio(&bench->options, result, &bench->results[i])));
+            json_object_set_new(
+                object, bench->options.modes[i].name,
+                rrto_bench_json_estimate(rrto_bench_p50_ratio(&bench->options, result, &bench->results[i])));
     return object;
 }
 
@@ -121,8 +132,8 @@ static json_t *mode(const struct rrto_bench *bench, const struct rrto_bench_resu
     json_object_set_new(object, "late", open ? json_integer((json_int_t)summary->late) : json_null());
     json_object_set_new(object, "dropped", open ? json_integer((json_int_t)summary->dropped) : json_null());
     json_object_set_new(object, "p50_ratio_to", ratios(bench, result));
-    json_object_set_new(object, "energy", json_null());
-    json_object_set_new(object, "rounds", rounds(result));
+    json_object_set_new(object, "energy", rrto_bench_json_energy(bench, result, &summary->energy));
+    json_object_set_new(object, "rounds", rounds(bench, result));
     return object;
 }
 
@@ -175,6 +186,7 @@ static json_t *whole(const struct rrto_bench *bench, const struct rrto_bench_sum
     json_object_set_new(object, "warmup", json_integer(options->warmup));
     json_object_set_new(object, "rounds", json_integer(options->rounds));
     json_object_set_new(object, "interval", json_real(RRTO_BENCH_LEVEL));
+    json_object_set_new(object, "energy", rrto_bench_json_energy_basis(bench));
     for (size_t i = 0; i < options->n_modes; i++)
         json_array_append_new(modes, mode(bench, &bench->results[i], &summaries[i]));
     json_object_set_new(object, "modes", modes);

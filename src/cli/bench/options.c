@@ -9,12 +9,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEFAULT_FRAMES = 60, DEFAULT_FEW_FRAMES = 9, DEFAULT_WARMUP = 5, DEFAULT_ROUNDS = 3, MAX_FRAMES = 10000000 };
+enum {
+    DEFAULT_FRAMES = 60,
+    DEFAULT_FEW_FRAMES = 9,
+    DEFAULT_WARMUP = 5,
+    DEFAULT_ROUNDS = 3,
+    DEFAULT_IDLE_S = 5,
+    MAX_FRAMES = 10000000
+};
 static const char cpu[] = "cpu", split[] = "split";
 
 static const char help_text[] =
     "Usage: rrto bench [OPTION]... [--] COMMAND [ARGUMENT]...\n"
-    "       rrto bench compare A.json B.json\n\n"
+    "       rrto bench compare A.json B.json\n"
+    "       rrto bench calibrate [OPTION]... [-- COMMAND [ARGUMENT]...]\n\n"
     "Runs COMMAND in several modes over the same link, one after the other in rounds, and says what an inference "
     "costs\n"
     "in each and where its time goes. In its arguments, {frames} becomes the number of frames of a run, {device} cuda\n"
@@ -32,6 +40,10 @@ static const char help_text[] =
     "  --warmup N       inferences after a run's first one that are not counted (5)\n"
     "  --rounds N       (3)\n"
     "  --rate FPS       open loop: an inference begins every 1/FPS s, and counts from there; else closed loop\n"
+    "  --profile DEVICE a device profile (docs/energy.md), by name or file: the client's joules are modelled by it.\n"
+    "                   Where this machine has an energy sensor, they are measured, too\n"
+    "  --idle S         how long the sensor measures idle, before the runs (5)\n"
+    "  --sys FOLDER     look for sensors there instead of in /sys\n"
     "  --json FILE, --csv FILE, --md FILE   write all figures, a line for each inference, a table\n"
     "  --plot FOLDER    draw latencies, a timeline and, where there is energy, joules (PNG and SVG; needs gnuplot)\n"
     "  --help";
@@ -44,7 +56,10 @@ enum {
     OPTION_MD,
     OPTION_PLOT,
     OPTION_SPLIT,
-    OPTION_ANSWERS
+    OPTION_ANSWERS,
+    OPTION_PROFILE,
+    OPTION_IDLE,
+    OPTION_SYS
 };
 
 static const struct option options_table[] = {
@@ -61,6 +76,9 @@ static const struct option options_table[] = {
     {"rounds", required_argument, NULL, 'r'},
     {"rate", required_argument, NULL, 'f'},
     {"closed", no_argument, NULL, 'c'},
+    {"profile", required_argument, NULL, OPTION_PROFILE},
+    {"idle", required_argument, NULL, OPTION_IDLE},
+    {"sys", required_argument, NULL, OPTION_SYS},
     {"json", required_argument, NULL, OPTION_JSON},
     {"csv", required_argument, NULL, OPTION_CSV},
     {"md", required_argument, NULL, OPTION_MD},
@@ -174,6 +192,15 @@ static int set(struct rrto_bench_options *options, int option, const char **ret_
     case 'c':
         options->rate = 0;
         break;
+    case OPTION_PROFILE:
+        options->profile = optarg;
+        break;
+    case OPTION_IDLE:
+        fine = rrto_cli_decimal(optarg, 3600, &options->idle_s) && options->idle_s > 0;
+        break;
+    case OPTION_SYS:
+        options->sys = optarg;
+        break;
     case OPTION_JSON:
         options->json = optarg;
         break;
@@ -234,8 +261,11 @@ static int check(const struct rrto_bench_options *options)
 int rrto_bench_parse(int argc, char **argv, struct rrto_bench_options *ret_options)
 {
     const char *modes = NULL;
-    *ret_options = (struct rrto_bench_options){
-        .frames = DEFAULT_FRAMES, .few_frames = DEFAULT_FEW_FRAMES, .warmup = DEFAULT_WARMUP, .rounds = DEFAULT_ROUNDS};
+    *ret_options = (struct rrto_bench_options){.idle_s = DEFAULT_IDLE_S,
+                                               .frames = DEFAULT_FRAMES,
+                                               .few_frames = DEFAULT_FEW_FRAMES,
+                                               .warmup = DEFAULT_WARMUP,
+                                               .rounds = DEFAULT_ROUNDS};
     for (int option; (option = getopt_long(argc, argv, "+:h", options_table, NULL)) != -1;) {
         if (option == 'h') {
             puts(help_text);

@@ -150,8 +150,10 @@ static bool plot_latency(const struct rrto_bench *bench, const struct rrto_bench
           "right top Left reverse noenhanced\nplot ",
           plot.file);
     for (size_t i = 0; i < n_modes; i++)
-        fprintf(plot.file, "%s$m%zu using 1:2 with steps lw 2 lc rgb '%s' title \"%s (n = %zu)\"", i ? ", " : "", i,
-                colour(&bench->options.modes[i]), bench->options.modes[i].name, summaries[i].n);
+        /* each one thinner than the one below it: curves that coincide are seen all the same */
+        fprintf(plot.file, "%s$m%zu using 1:2 with steps lw %.1f lc rgb '%s' title \"%s (n = %zu)\"", i ? ", " : "", i,
+                1.5 + 0.8 * (double)(n_modes - 1 - i), colour(&bench->options.modes[i]), bench->options.modes[i].name,
+                summaries[i].n);
     fputc('\n', plot.file);
     return end(&plot, 960, 540);
 }
@@ -192,18 +194,29 @@ static void drop_legend(FILE *file)
 }
 
 /* The bar of one mode, between two heights of the screen. */
-static void put_panel(FILE *file, const char *name, const struct rrto_bench_inference *inference, bool counted,
-                      double low, double high)
+static void put_panel(FILE *file, const struct rrto_bench_mode *mode, const struct rrto_bench_inference *inference,
+                      bool counted, double low, double high)
 {
     double height = high - low;
     fprintf(file, "set tmargin at screen %.4f\nset bmargin at screen %.4f\n", high - height * 0.28,
             low + height * 0.38);
-    fprintf(file, "set label 2 \"%s: %.2f ms", name, inference->total);
+    fprintf(file, "set label 2 \"%s: %.*f ms", mode->name, inference->total < 1 ? 4 : 2, inference->total);
+    if (mode->kind == RRTO_BENCH_CPU)
+        fputs(", all of it the application's own computing", file);
     if (counted)
         fprintf(file, ", round trips: %lu", (unsigned long)inference->round_trips);
     fprintf(file, "\" at screen 0.05,%.4f left noenhanced\n", high - height * 0.14);
-    put_bar(file, inference);
+    if (mode->kind == RRTO_BENCH_CPU)
+        fprintf(file, "set object 1 rectangle from 0,0.15 to %.6f,0.85 fc rgb '%s' fs solid 1 noborder\n",
+                inference->total, cpu_colour);
+    else
+        put_bar(file, inference);
     fprintf(file, "set xrange [0:%.6f]\nplot -1 notitle\n", inference->total > 0 ? inference->total : 1);
+}
+
+static bool has_panel(const struct rrto_bench_mode *mode, const struct rrto_bench_summary *summary)
+{
+    return summary->n && (summary->has_phases || mode->kind == RRTO_BENCH_CPU);
 }
 
 /* A panel for each mode, each with an axis of its own: between the slowest and the fastest mode lie two orders of
@@ -213,7 +226,7 @@ static bool plot_timeline(const struct rrto_bench *bench, const struct rrto_benc
     struct plot plot;
     unsigned n_panels = 0, at = 0;
     for (size_t i = 0; i < bench->options.n_modes; i++)
-        n_panels += summaries[i].has_phases;
+        n_panels += has_panel(&bench->options.modes[i], &summaries[i]);
     if (n_panels == 0 || !begin(&plot, bench->options.plot, "timeline"))
         return n_panels == 0;
     const double top = 0.82, bottom = 0.04, height = (top - bottom) / n_panels;
@@ -226,17 +239,130 @@ static bool plot_timeline(const struct rrto_bench *bench, const struct rrto_benc
     for (size_t i = 0; i < bench->options.n_modes; i++) {
         const struct rrto_bench_summary *summary = &summaries[i];
         const struct rrto_bench_inference **all =
-            summary->has_phases && summary->n ? sorted(&bench->results[i], summary->n) : NULL;
+            has_panel(&bench->options.modes[i], summary) ? sorted(&bench->results[i], summary->n) : NULL;
         if (!all)
             continue;
         double high = top - height * at++;
-        put_panel(plot.file, bench->options.modes[i].name, all[(summary->n - 1) / 2], summary->counted, high - height,
+        for (int phase = 0; phase < RRTO_BENCH_N_PHASES && at > 1; phase++) /* of the panel before */
+            fprintf(plot.file, "unset object %d\n", phase + 1);
+        put_panel(plot.file, &bench->options.modes[i], all[(summary->n - 1) / 2], summary->counted, high - height,
                   high);
         drop_legend(plot.file);
         free(all);
     }
     fputs("unset multiplot\n", plot.file);
     return end(&plot, 960, 150 + 120 * n_panels);
+}
+
+/* What a bar stands for: a mode has its colour, this has its fill. */
+static const struct bar_kind {
+    const char *legend, *fill;
+} bar_kinds[] = {
+    {"client, modelled", "pattern 4"}, {"client, measured", "solid 1"}, {"server GPU, measured", "pattern 2"}};
+enum { BAR_KINDS = sizeof bar_kinds / sizeof bar_kinds[0] };
+
+static struct rrto_bench_estimate bar_value(const struct rrto_bench_energy *energy, int kind)
+{
+    struct rrto_bench_estimate none = {.known = false};
+    if (kind == 0)
+        return energy->modelled.known ? energy->modelled.mean : none;
+    return energy->measured[kind - 1].known ? energy->measured[kind - 1].mean : none;
+}
+
+/* The bars of each kind as a data block: place, joules, interval, name. Returns which kinds there are. */
+static unsigned put_joules(FILE *file, const struct rrto_bench *bench, const struct rrto_bench_summary *summaries,
+                           double *ret_top)
+{
+    unsigned kinds = 0, n_kinds = 0, at = 0;
+    *ret_top = 0;
+    for (size_t i = 0; i < bench->options.n_modes; i++)
+        for (int kind = 0; kind < BAR_KINDS; kind++)
+            if (bar_value(&summaries[i].energy, kind).known)
+                kinds |= 1U << kind;
+    for (int kind = 0; kind < BAR_KINDS; kind++)
+        n_kinds += kinds >> kind & 1;
+    for (int kind = 0; kind < BAR_KINDS; kind++) {
+        if (!(kinds >> kind & 1))
+            continue;
+        double offset = n_kinds > 1 ? 0.8 * ((double)at++ / n_kinds - (n_kinds - 1) / 2.0 / n_kinds) : 0;
+        fprintf(file, "$k%d << EOD\n", kind);
+        for (size_t i = 0; i < bench->options.n_modes; i++) {
+            struct rrto_bench_estimate value = bar_value(&summaries[i].energy, kind);
+            if (!value.known)
+                continue;
+            bool alone = isnan(value.low);
+            double high = alone ? value.value : value.high;
+            fprintf(file, "%.4f %.9g %.9g %.9g \"%.3g\" %zu\n", (double)i + offset, value.value,
+                    alone ? value.value : value.low, high, value.value, i);
+            *ret_top = high > *ret_top ? high : *ret_top;
+        }
+        fputs("EOD\n", file);
+    }
+    return kinds;
+}
+
+/* Where the joules come from, below the title. */
+static void put_basis(FILE *file, const struct rrto_bench *bench)
+{
+    char text[400] = "";
+    if (bench->has_profile)
+        snprintf(text, sizeof text, "\\nmodelled: watts of profile %.60s (%s)", bench->options.profile,
+                 bench->profile.device);
+    fputs(text, file);
+    for (int side = 0; side < RRTO_BENCH_SIDES; side++)
+        if (rrto_bench_sees(bench, (enum rrto_bench_side)side)) {
+            fprintf(file, "\\nmeasured, %s: ", rrto_bench_side_names[side]);
+            put_quoted(file, rrto_energy_sensor_name(bench->meters[side].sensor));
+        }
+}
+
+/* On a linear axis from 0: a bar's length is its joules. */
+static bool plot_energy(const struct rrto_bench *bench, const struct rrto_bench_summary *summaries)
+{
+    struct plot plot;
+    double top;
+    const size_t n_modes = bench->options.n_modes;
+    if (!rrto_bench_has_energy(bench))
+        return true;
+    if (!begin(&plot, bench->options.plot, "energy"))
+        return false;
+    unsigned kinds = put_joules(plot.file, bench, summaries, &top), n_kinds = 0;
+    for (int kind = 0; kind < BAR_KINDS; kind++)
+        n_kinds += kinds >> kind & 1;
+    if (n_kinds == 0) { /* a sensor that saw no window */
+        fclose(plot.file);
+        remove(plot.script);
+        return true;
+    }
+    fputs("set title \"", plot.file);
+    put_title(plot.file, bench, "Energy of an inference, by mode (mean, with its 95 % interval)");
+    put_basis(plot.file, bench);
+    fprintf(plot.file,
+            "\" noenhanced\nset ylabel 'joules per inference, idle included'\nset yrange [0:%.9g]\n"
+            "set xrange [-0.6:%.1f]\nset xtics noenhanced nomirror (",
+            top > 0 ? 1.2 * top : 1, (double)n_modes - 0.4);
+    for (size_t i = 0; i < n_modes; i++)
+        fprintf(plot.file, "%s\"%s\" %zu", i ? ", " : "", bench->options.modes[i].name, i);
+    fprintf(plot.file,
+            ")\nset grid ytics lc rgb '#cccccc' lw 1\nset key outside right top Left reverse noenhanced\n"
+            "set boxwidth %.3f absolute\nplot ",
+            n_kinds > 1 ? 0.72 / n_kinds : 0.6);
+    for (int kind = 0; kind < BAR_KINDS; kind++) {
+        if (!(kinds >> kind & 1))
+            continue;
+        for (size_t i = 0; i < n_modes; i++) /* one plot for each colour */
+            fprintf(plot.file,
+                    "$k%d using 1:($6==%zu ? $2 : NaN) with boxes fc rgb '%s' fs %s border lc rgb '%s' notitle, ", kind,
+                    i, colour(&bench->options.modes[i]), bar_kinds[kind].fill, colour(&bench->options.modes[i]));
+        fprintf(plot.file,
+                "$k%d using 1:3:(0):($4-$3) with vectors heads size screen 0.004,90 lw 1.5 lc rgb '#000000' notitle, "
+                "$k%d using 1:4:5 with labels %s font ',9' notitle, "
+                "NaN with boxes fc rgb '#666666' fs %s border lc rgb '#666666' title '%s', ",
+                kind, kind, n_kinds * n_modes > 8 ? "rotate by 90 left offset 0,0.4" : "center offset 0,0.7",
+                bar_kinds[kind].fill, bar_kinds[kind].legend);
+    }
+    fputs("NaN notitle\n", plot.file);
+    return end(&plot, 960, 540);
 }
 
 bool rrto_bench_plot(const struct rrto_bench *bench, const struct rrto_bench_summary *summaries)
@@ -250,5 +376,5 @@ bool rrto_bench_plot(const struct rrto_bench *bench, const struct rrto_bench_sum
         rrto_cli_say(0, "bench: the folder %s cannot be made: %s", folder, strerror(errno));
         return false;
     }
-    return plot_latency(bench, summaries) && plot_timeline(bench, summaries);
+    return plot_latency(bench, summaries) && plot_timeline(bench, summaries) && plot_energy(bench, summaries);
 }

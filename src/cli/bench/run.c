@@ -282,6 +282,7 @@ bool rrto_bench_measure(struct rrto_bench *bench, struct rrto_bench_result *resu
             !arguments.full && rrto_bench_start_listening(&server, arguments.items, NULL, server_log, SPLIT_LISTEN_S);
     }
     fine = fine && start_link(bench, server.pid ? server.address : bench->server, &link, &address);
+    rrto_bench_energy_begin(bench);
     uint64_t spawned_ns = rrto_now_ns();
     if (fine && mode->kind == RRTO_BENCH_SPLIT)
         make_split_client(&arguments, bench, mode, address, times);
@@ -291,6 +292,7 @@ bool rrto_bench_measure(struct rrto_bench *bench, struct rrto_bench_result *resu
     rrto_bench_stop(&link);
     rrto_bench_stop(&server);
     fine = fine && collect(bench, mode, inferences, times, spawned_ns, run);
+    rrto_bench_energy_end(bench, mode, run);
     if (fine)
         result->n_runs++;
     else

@@ -19,6 +19,7 @@ struct process {
     size_t n, capacity;
     size_t n_found;
     double started_s, first_end_s, first;
+    uint64_t from_ns, to_ns;
     char device[256], compute[32], program[64];
     bool marked;
 };
@@ -72,8 +73,14 @@ static bool add(struct process *process, const json_t *line, const struct rrto_b
         process->first = number(line, "total_ns") * 1e-6;
         process->first_end_s = number(line, "end_ns") * 1e-9;
     }
-    if (position <= 1 + (unsigned long)options->warmup)
+    const uint64_t end_ns = (uint64_t)number(line, "end_ns");
+    if (position <= 1 + (unsigned long)options->warmup) {
+        process->from_ns = end_ns;
         return true;
+    }
+    if (!process->from_ns) /* those before it are no longer there */
+        process->from_ns = (uint64_t)number(line, "start_ns");
+    process->to_ns = end_ns;
     if (process->n == process->capacity) {
         size_t capacity = process->capacity ? process->capacity * 2 : 256;
         struct rrto_bench_inference *grown = realloc(process->inferences, capacity * sizeof *grown);
@@ -101,6 +108,8 @@ static void take(struct rrto_bench_run *run, struct process *process, double spa
     run->load_first_s = process->first_end_s > 0 ? process->first_end_s - process->started_s : -1;
     run->first = process->first_end_s > 0 ? process->first : -1;
     run->marked = process->marked;
+    run->from_ns = process->from_ns;
+    run->to_ns = process->to_ns;
     memcpy(run->device, process->device, sizeof run->device);
     memcpy(run->compute, process->compute, sizeof run->compute);
     memcpy(run->program, process->program, sizeof run->program);
@@ -179,6 +188,21 @@ static bool make_inferences(const json_t *object, const struct rrto_bench_option
     return true;
 }
 
+/* When the inferences were that are counted, if the program tells when each began. */
+static void read_window(const json_t *object, size_t skip, struct rrto_bench_run *run)
+{
+    const json_t *begins = json_object_get(object, "steady_begin_s"), *steady = json_object_get(object, "steady_ms");
+    const size_t n = json_array_size(begins);
+    if (n == 0 || n != json_array_size(steady) || n <= skip)
+        return;
+    const size_t from = skip ? skip - 1 : 0; /* from the end of the one before; the first one is not in the list */
+    double from_s = json_number_value(json_array_get(begins, from));
+    from_s += skip ? json_number_value(json_array_get(steady, from)) * 1e-3 : 0;
+    run->from_ns = (uint64_t)(from_s * 1e9);
+    run->to_ns = (uint64_t)(json_number_value(json_array_get(begins, n - 1)) * 1e9 +
+                            json_number_value(json_array_get(steady, n - 1)) * 1e6);
+}
+
 bool rrto_bench_read_times(const char *path, const struct rrto_bench_options *options, bool only,
                            struct rrto_bench_run *run)
 {
@@ -196,6 +220,7 @@ bool rrto_bench_read_times(const char *path, const struct rrto_bench_options *op
             run->n_found = json_array_size(steady) + 1;
             run->first = run->app_first;
             fine = make_inferences(object, options, run, options->warmup);
+            read_window(object, options->warmup, run);
         }
     }
     json_decref(object);

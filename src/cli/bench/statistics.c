@@ -106,9 +106,49 @@ struct rrto_bench_estimate rrto_bench_quantile_of_rounds(const double *const *sa
 
 struct rrto_bench_estimate rrto_bench_ratio(struct rrto_bench_estimate a, struct rrto_bench_estimate b)
 {
-    if (!a.known || !b.known || !(a.low > 0))
+    if (!a.known || !b.known || !(a.low > 0) || isnan(b.low))
         return (struct rrto_bench_estimate){.known = false};
     return (struct rrto_bench_estimate){true, b.value / a.value, b.low / a.high, b.high / a.low};
+}
+
+/* P(|T| <= sqrt(df) tan(theta)) of Student's t with df degrees of freedom: M. Abramowitz, I. A. Stegun, Handbook of
+ * Mathematical Functions, 26.7.3 and 26.7.4. */
+static double within(double theta, size_t df)
+{
+    const double cosine = cos(theta), pi = acos(-1);
+    double term = df % 2 ? cosine : 1, sum = df == 1 ? 0 : term;
+    for (size_t k = df % 2 ? 3 : 2; k < df; k += 2) {
+        term *= cosine * cosine * (double)(k - 1) / (double)k;
+        sum += term;
+    }
+    return df % 2 ? 2 / pi * (theta + sin(theta) * sum) : sin(theta) * sum;
+}
+
+static double student_t(size_t df, double level)
+{
+    double low = 0, high = acos(0);
+    for (int i = 0; i < 60; i++) {
+        double middle = (low + high) / 2;
+        if (within(middle, df) < level)
+            low = middle;
+        else
+            high = middle;
+    }
+    return sqrt((double)df) * tan(low);
+}
+
+struct rrto_bench_estimate rrto_bench_mean_of_rounds(const double *rounds, size_t n, double level)
+{
+    const double mean = rrto_bench_mean(rounds, n);
+    double squares = 0;
+    if (n == 0)
+        return (struct rrto_bench_estimate){.known = false};
+    if (n == 1)
+        return (struct rrto_bench_estimate){true, mean, NAN, NAN};
+    for (size_t i = 0; i < n; i++)
+        squares += (rounds[i] - mean) * (rounds[i] - mean);
+    double half = student_t(n - 1, level) * sqrt(squares / (double)(n - 1) / (double)n);
+    return (struct rrto_bench_estimate){true, mean, mean - half, mean + half};
 }
 
 double rrto_bench_mean(const double *samples, size_t n)

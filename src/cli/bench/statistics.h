@@ -15,8 +15,8 @@
 #define RRTO_BENCH_LEVEL 0.95
 
 struct rrto_bench_estimate {
-    bool known; /* false: too few samples, the rest is 0 */
-    double value, low, high;
+    bool known;              /* false: too few samples, the rest is 0 */
+    double value, low, high; /* low and high NaN: one round alone, whose spread nobody knows */
 };
 
 /* The ranks, from 1. False: too few samples. */
@@ -32,6 +32,9 @@ struct rrto_bench_estimate rrto_bench_quantile_of_rounds(const double *const *sa
                                                          double q, double level);
 /* b / a. The interval holds wherever both of theirs do; give estimates of level 1 - (1 - level) / 2 to have `level`. */
 struct rrto_bench_estimate rrto_bench_ratio(struct rrto_bench_estimate a, struct rrto_bench_estimate b);
+/* The mean of one figure from each round, with Student's t interval: rounds are taken as independent, their figures as
+ * normal. One round alone has no interval. Unknown of none. */
+struct rrto_bench_estimate rrto_bench_mean_of_rounds(const double *rounds, size_t n, double level);
 double rrto_bench_mean(const double *samples, size_t n);
 /* For an even number the lower one of the middle two; 0 of none. Sorts. */
 double rrto_bench_median(double *samples, size_t n);

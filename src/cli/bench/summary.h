@@ -27,6 +27,7 @@ struct rrto_bench_summary {
     uint64_t late, dropped;          /* open loop */
     struct rrto_bench_states states; /* means */
     double inferences_per_frame;     /* 0: not known */
+    struct rrto_bench_energy energy;
 };
 
 /* False: out of memory. */

@@ -24,6 +24,17 @@ static void put_estimate(struct rrto_grid *grid, struct rrto_bench_estimate esti
         rrto_grid_cell(grid, "%s", "");
 }
 
+/* Three digits: a sensor's net joules may be small, and are not to look like none. */
+static void put_joules(struct rrto_grid *grid, bool known, struct rrto_bench_estimate estimate)
+{
+    if (!known || !estimate.known)
+        rrto_grid_cell(grid, "%s", "");
+    else if (isnan(estimate.low))
+        rrto_grid_cell(grid, "%.3g", estimate.value);
+    else
+        rrto_grid_cell(grid, "%.3g [%.3g, %.3g]", estimate.value, estimate.low, estimate.high);
+}
+
 static void put_known(struct rrto_grid *grid, double value, const char *format)
 {
     char text[RRTO_GRID_TEXT];
@@ -100,30 +111,73 @@ static void fill_open(struct rrto_grid *grid, const struct rrto_bench_summary *s
     rrto_grid_cell(grid, "%lu (%.1f %%)", (unsigned long)summary->dropped, 100.0 * (double)summary->dropped / wanted);
 }
 
+/* Which kinds of constants the modelled joules rest on: "published 86 %, assumed 14 %". */
+static void put_shares(struct rrto_grid *grid, const struct rrto_bench_energy *energy)
+{
+    char text[RRTO_GRID_TEXT] = "";
+    for (int i = 0; energy->modelled.known && i < RRTO_ENERGY_ORIGINS; i++) {
+        size_t n = strlen(text);
+        if (energy->modelled.shares[i] >= 0.005)
+            snprintf(text + n, sizeof text - n, "%s%s %.0f %%", n ? ", " : "",
+                     rrto_energy_origin_name((enum rrto_energy_origin)i), 100 * energy->modelled.shares[i]);
+    }
+    rrto_grid_cell(grid, "%s", text);
+}
+
+static void fill_modelled(struct rrto_grid *grid, const struct rrto_bench_summary *summary)
+{
+    const struct rrto_bench_energy *energy = &summary->energy;
+    put_joules(grid, energy->modelled.known, energy->modelled.mean);
+    put_joules(grid, energy->modelled.known, energy->modelled.net);
+    put_joules(grid, energy->modelled.known, energy->modelled.quantiles[RRTO_BENCH_P50]);
+    put_joules(grid, energy->modelled.known, energy->modelled.quantiles[RRTO_BENCH_P90]);
+    put_shares(grid, energy);
+}
+
+static void fill_measured(struct rrto_grid *grid, const struct rrto_bench_summary *summary)
+{
+    const struct rrto_bench_energy *energy = &summary->energy;
+    for (int side = 0; side < RRTO_BENCH_SIDES; side++) {
+        if (energy->measured[side].known)
+            put_joules(grid, true, energy->measured[side].mean);
+        else
+            rrto_grid_cell(grid, "not measured");
+        put_joules(grid, energy->measured[side].known, energy->measured[side].net);
+    }
+}
+
 static const struct section {
     const char *title;
     const char *heads[12];
     fill *fill;
-    bool open_loop_only;
+    enum condition { ALWAYS, OPEN_LOOP, PROFILE, ENERGY } condition;
 } sections[] = {
     {"Latency of an inference, ms [95 % interval]",
      {"mode", "n", "p90", "p50", "p99", "p99.9", "max", "p50, application's clock", NULL},
      fill_latency,
-     false},
-    {"Open loop", {"mode", "wanted", "late", "dropped", NULL}, fill_open, true},
+     ALWAYS},
+    {"Open loop", {"mode", "wanted", "late", "dropped", NULL}, fill_open, OPEN_LOOP},
     {"Where the time goes, ms (means; they add up)",
      {"mode", "total", "dispatch", "upload", "link", "queue", "compute", "download", NULL},
      fill_phases,
-     false},
+     ALWAYS},
     {"Per inference (medians; deviations: mean)",
      {"mode", "round trips", "bytes up", "of them ops", "bytes down", "ops", "predicted", "patched", "literal",
       "deviations", NULL},
      fill_counts,
-     false},
+     ALWAYS},
+    {"Energy of an inference, modelled, the client's, J [95 % interval]",
+     {"mode", "mean", "net of idle", "p50", "p90", "constants", NULL},
+     fill_modelled,
+     PROFILE},
+    {"Energy of an inference, measured, J (means) [95 % interval]",
+     {"mode", "client", "net of idle", "server's GPU", "net of idle ", NULL},
+     fill_measured,
+     ENERGY},
     {"Start (medians of the runs)",
      {"mode", "to first call s", "load + first s", "first ms", "application: import + load s", "first ms ", NULL},
      fill_start,
-     false},
+     ALWAYS},
 };
 
 static void print_head(const struct rrto_bench *bench, FILE *file, bool markdown)
@@ -170,6 +224,40 @@ static void print_notes(const struct rrto_bench *bench, const struct rrto_bench_
     }
 }
 
+/* What the joules rest on, and why there are none. */
+static void print_energy_notes(const struct rrto_bench *bench, FILE *file)
+{
+    static const char *const what[] = {"the client", "the server's GPU"};
+    const struct rrto_energy_profile *profile = &bench->profile;
+    if (bench->has_profile) {
+        fprintf(file,
+                "Energy, modelled: the seconds of each state, as this machine spent them, times the watts of profile "
+                "%s (%s):",
+                bench->options.profile, profile->device);
+        for (int i = 0; i < RRTO_ENERGY_STATES; i++)
+            fprintf(file, "%s %s %g %s", i ? "," : "", rrto_energy_state_name((enum rrto_energy_state)i),
+                    profile->states[i].watts, rrto_energy_origin_name(profile->states[i].origin));
+        fputs("\n", file);
+    } else {
+        fputs("Energy, modelled: no profile was named (--profile)\n", file);
+    }
+    for (int side = 0; side < RRTO_BENCH_SIDES; side++) {
+        const struct rrto_bench_meter *meter = &bench->meters[side];
+        const char *why_not = rrto_bench_energy_why_not(bench, (enum rrto_bench_side)side);
+        if (rrto_bench_sees(bench, (enum rrto_bench_side)side)) {
+            const char *caveat = rrto_energy_sensor_caveat(meter->sensor);
+            fprintf(file, "Energy, measured, %s: %s, asked every %.0f ms; idle %.2f W%s%s%s\n", what[side],
+                    rrto_energy_sensor_name(meter->sensor), 1e-6 * (double)rrto_energy_sensor_period_ns(meter->sensor),
+                    meter->idle_watts, *caveat ? "; " : "", caveat,
+                    side == RRTO_BENCH_CLIENT && !bench->options.server
+                        ? "; the private server and the link ran on this machine, so it saw them, too"
+                        : "");
+        }
+        if (why_not)
+            fprintf(file, "Energy, not measured, %s: %s\n", what[side], why_not);
+    }
+}
+
 /* Three digits, and no powers of ten where they can be avoided. */
 static const char *ratio_text(double ratio, char out[16])
 {
@@ -177,7 +265,23 @@ static const char *ratio_text(double ratio, char out[16])
     return out;
 }
 
-static void print_ratios(const struct rrto_bench *bench, FILE *file, bool markdown)
+typedef struct rrto_bench_estimate ratio_of(const struct rrto_bench *bench, const struct rrto_bench_result *of,
+                                            const struct rrto_bench_result *to);
+
+static struct rrto_bench_estimate latency_ratio(const struct rrto_bench *bench, const struct rrto_bench_result *of,
+                                                const struct rrto_bench_result *to)
+{
+    return rrto_bench_p50_ratio(&bench->options, of, to);
+}
+
+static struct rrto_bench_estimate measured_ratio(const struct rrto_bench *bench, const struct rrto_bench_result *of,
+                                                 const struct rrto_bench_result *to)
+{
+    (void)bench;
+    return rrto_bench_measured_ratio(of, to);
+}
+
+static void print_ratios(const struct rrto_bench *bench, const char *title, ratio_of *ratio, FILE *file, bool markdown)
 {
     static struct rrto_grid grid;
     const struct rrto_bench_options *options = &bench->options;
@@ -190,17 +294,16 @@ static void print_ratios(const struct rrto_bench *bench, FILE *file, bool markdo
         rrto_grid_row(&grid);
         rrto_grid_cell(&grid, "%s", options->modes[i].name);
         for (size_t k = 0; k < options->n_modes; k++) {
-            struct rrto_bench_estimate ratio = rrto_bench_p50_ratio(options, &bench->results[i], &bench->results[k]);
+            struct rrto_bench_estimate found = ratio(bench, &bench->results[i], &bench->results[k]);
             char value[16], low[16], high[16];
-            if (ratio.known && i != k)
-                rrto_grid_cell(&grid, "%s [%s, %s]", ratio_text(ratio.value, value), ratio_text(ratio.low, low),
-                               ratio_text(ratio.high, high));
+            if (found.known && i != k)
+                rrto_grid_cell(&grid, "%s [%s, %s]", ratio_text(found.value, value), ratio_text(found.low, low),
+                               ratio_text(found.high, high));
             else
                 rrto_grid_cell(&grid, "%s", "");
         }
     }
     if (options->n_modes > 1) {
-        const char *title = "p50 as a multiple of another mode's, by a clock that both have [95 % interval]";
         fprintf(file, markdown ? "\n**%s**\n\n" : "\n%s\n", title);
         rrto_grid_print(&grid, file, markdown);
     }
@@ -213,7 +316,9 @@ static void print_all(const struct rrto_bench *bench, const struct rrto_bench_su
     const struct rrto_bench_options *options = &bench->options;
     print_head(bench, file, markdown);
     for (size_t i = 0; i < sizeof sections / sizeof sections[0]; i++) {
-        if (sections[i].open_loop_only && options->rate <= 0)
+        const enum condition condition = sections[i].condition;
+        if ((condition == OPEN_LOOP && options->rate <= 0) || (condition == PROFILE && !bench->has_profile) ||
+            (condition == ENERGY && !rrto_bench_has_energy(bench)))
             continue;
         heads(&grid, sections[i].heads);
         for (size_t k = 0; k < options->n_modes; k++) {
@@ -224,8 +329,16 @@ static void print_all(const struct rrto_bench *bench, const struct rrto_bench_su
         fprintf(file, markdown ? "\n**%s**\n\n" : "\n%s\n", sections[i].title);
         rrto_grid_print(&grid, file, markdown);
     }
-    print_ratios(bench, file, markdown);
+    print_ratios(bench, "p50 as a multiple of another mode's, by a clock that both have [95 % interval]", latency_ratio,
+                 file, markdown);
+    if (bench->has_profile)
+        print_ratios(bench, "Modelled joules of the client, p50 as a multiple of another mode's [95 % interval]",
+                     rrto_bench_modelled_ratio, file, markdown);
+    if (rrto_bench_sees(bench, RRTO_BENCH_CLIENT))
+        print_ratios(bench, "Measured joules of the client, mean as a multiple of another mode's [95 % interval]",
+                     measured_ratio, file, markdown);
     print_notes(bench, summaries, file);
+    print_energy_notes(bench, file);
 }
 
 void rrto_bench_print(const struct rrto_bench *bench, const struct rrto_bench_summary *summaries)

@@ -70,7 +70,7 @@ class Calibrate(unittest.TestCase):
     def test_what_cannot_be_measured_is_said(self):
         result = self.calibrate("--peer", "unix:/no/such/peer", "--", "sleep", "100")
         self.assertEqual((result.returncode, result.stdout), (1, ""))
-        self.assertIn("rrto calibrate --serve", result.stderr)
+        self.assertIn("rrto bench calibrate --serve", result.stderr)
         result = self.calibrate("--base", "laptop", "--", "true")
         self.assertEqual(result.returncode, 1)
         self.assertIn("true ended too early", result.stderr)

@@ -23,7 +23,8 @@ class Usage(unittest.TestCase):
             with self.subTest(command=name):
                 result = rrto(name, "--help")
                 self.assertEqual((result.returncode, result.stderr), (0, ""))
-                self.assertTrue(result.stdout.startswith(f"Usage: rrto {name}"))
+                known_as = "bench calibrate" if name == "calibrate" else name  # two names, one of them documented
+                self.assertTrue(result.stdout.startswith(f"Usage: rrto {known_as}"))
 
     def test_version(self):
         result = rrto("--version")

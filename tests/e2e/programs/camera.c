@@ -51,7 +51,7 @@ static void allocate(void)
     OK(cudaMemcpy(device_weights, weights, sizeof weights, cudaMemcpyHostToDevice));
 }
 
-static void write_times(const char *path, double load_ms, const double *times, int n)
+static void write_times(const char *path, double load_ms, const double *begins, const double *times, int n)
 {
     FILE *file = fopen(path, "we");
     if (!file)
@@ -59,6 +59,9 @@ static void write_times(const char *path, double load_ms, const double *times, i
     fprintf(file, "{\"import_load_ms\": %f, \"first_ms\": %f, \"steady_ms\": [", load_ms, times[0]);
     for (int i = 1; i < n; i++)
         fprintf(file, "%s%f", i > 1 ? ", " : "", times[i]);
+    fputs("], \"steady_begin_s\": [", file);
+    for (int i = 1; i < n; i++)
+        fprintf(file, "%s%f", i > 1 ? ", " : "", begins[i] * 1e-3);
     fputs("]}\n", file);
     fclose(file);
 }
@@ -81,7 +84,7 @@ int main(int argc, char **argv)
         else if (strcmp(argv[i], "--times") == 0)
             times_path = argv[i + 1];
     }
-    double *times = calloc((size_t)frames, sizeof *times);
+    double *times = calloc((size_t)frames, sizeof *times), *begins = calloc((size_t)frames, sizeof *begins);
     for (int i = 0; i < N; i++)
         weights[i] = (float)(i % 13);
     if (!cpu)
@@ -90,12 +93,12 @@ int main(int argc, char **argv)
     for (int frame = 0; frame < frames; frame++) {
         for (int i = 0; i < N; i++)
             input[i] = (float)((i + frame) % 101);
-        double begin = now_ms();
+        begins[frame] = now_ms();
         if (cpu)
             on_cpu();
         else
             on_device(marks);
-        times[frame] = now_ms() - begin;
+        times[frame] = now_ms() - begins[frame];
         if (marks)
             rrto_mark();
         for (int i = 0; check && i < N; i++)
@@ -103,9 +106,10 @@ int main(int argc, char **argv)
                 return 1;
     }
     if (times_path)
-        write_times(times_path, load_ms, times, frames);
+        write_times(times_path, load_ms, begins, times, frames);
     if (!cpu)
         unregister_kernels();
     free(times);
+    free(begins);
     return 0;
 }

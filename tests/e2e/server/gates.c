@@ -4,9 +4,8 @@
  * Rule: 3, 7, 27
  * Seen to fail: the worker waits for room for copies while a gate is closed ("much behind a gate" gets no answer, and
  * "the end" finds the worker still there); a stream that is created comes behind closed gates ("a stream created
- * meanwhile" gets no answer); what waits for a stream is told by the driver's handle, also when that has
- * gone to another one (so it was: "a stream in another's place" gets no answer); gates stay closed when an op fails (so
- * it was: "a failure" gets no ERROR), or when the session is ended ("a refusal" gets none). */
+ * meanwhile" gets no answer); gates stay closed when an op fails (so it was: "a failure" gets no ERROR), or when the
+ * session is ended ("a refusal" gets none). */
 #include "harness.h"
 
 #include "../../unit/test.h"
@@ -133,23 +132,6 @@ static void a_stream_created_meanwhile(void **state)
     client_reply(&a, all, 0);
 }
 
-/* The driver gives the handle of a stream that was destroyed to the next one, which waits for nothing of the first. */
-static void a_stream_in_anothers_place(void **state)
-{
-    (void)state;
-    uint64_t base = a.welcome.arena_base;
-    SEND(&a, stream_create, 0, .stream = 5, .flags = 1);
-    SEND(&a, stream_gate, 0, .gate = 1, .stream = 5);
-    uint64_t behind = SEND(&a, mem_copy_d2h, WAIT, .src = base, .n_bytes = N, .stream = 5);
-    SEND(&a, stream_destroy, 0, .stream = 5);
-    SEND(&a, stream_create, 0, .stream = 6, .flags = 1);
-    SEND(&a, mem_set_d8, 0, .dst = base + N, .value = 4, .n = N, .stream = 6);
-    client_payload(&a, SEND(&a, mem_copy_d2h, WAIT, .src = base + N, .n_bytes = N, .stream = 6), out, N);
-    assert_int_equal(out[N - 1], 4);
-    SEND(&a, gate_open, 0, .gate = 1);
-    client_payload(&a, behind, out, N);
-}
-
 /* The record of an event is complete, whatever has come to its stream since. */
 static void a_subscription(void **state)
 {
@@ -267,7 +249,6 @@ int main(void)
         TEST(late_copies),
         TEST(much_behind_a_gate),
         TEST(a_stream_created_meanwhile),
-        TEST(a_stream_in_anothers_place),
         TEST(a_subscription),
         TEST(the_end),
         TEST(a_failure),

@@ -128,12 +128,43 @@ static void test_ratio(void **state)
     assert_true(rrto_bench_median(samples, 0) == 0 && rrto_bench_mean(samples, 0) == 0);
 }
 
+/* The quantiles are those of the usual tables (t of 0.975: 12.706 with one degree of freedom, 4.303, 3.182, 2.776). */
+static void test_mean_of_rounds(void **state)
+{
+    (void)state;
+    const double rounds[] = {1, 2, 4, 5, 3};
+    const double t[] = {12.7062, 4.30265, 3.18245, 2.77645};
+    for (size_t n = 2; n <= 5; n++) {
+        struct rrto_bench_estimate mean = rrto_bench_mean_of_rounds(rounds, n, 0.95);
+        double sum = 0, squares = 0;
+        for (size_t i = 0; i < n; i++)
+            sum += rounds[i];
+        for (size_t i = 0; i < n; i++)
+            squares += (rounds[i] - sum / (double)n) * (rounds[i] - sum / (double)n);
+        double half = t[n - 2] * sqrt(squares / (double)(n - 1) / (double)n);
+        assert_true(mean.known && fabs(mean.value - sum / (double)n) < 1e-12);
+        assert_true(fabs(mean.high - mean.value - half) < 1e-4 * half);
+        assert_true(fabs(mean.value - mean.low - half) < 1e-4 * half);
+    }
+    struct rrto_bench_estimate one = rrto_bench_mean_of_rounds(rounds, 1, 0.95), two = {true, 5, 4, 6};
+    assert_true(one.known && one.value == 1 && isnan(one.low) && isnan(one.high));
+    assert_false(rrto_bench_ratio(one, two).known); /* no interval, no ratio */
+    assert_false(rrto_bench_ratio(two, one).known);
+    assert_false(rrto_bench_mean_of_rounds(rounds, 0, 0.95).known);
+    double many[100];
+    for (int i = 0; i < 100; i++)
+        many[i] = i % 2;
+    struct rrto_bench_estimate wide = rrto_bench_mean_of_rounds(many, 100, 0.95);
+    assert_true(fabs(wide.high - 0.5 - 1.98422 * sqrt(25.0 / 99 / 100)) < 1e-5);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ranks),    cmocka_unit_test(test_ranks_are_the_tightest),
-        cmocka_unit_test(test_quantile), cmocka_unit_test(test_coverage),
-        cmocka_unit_test(test_rounds),   cmocka_unit_test(test_ratio),
+        cmocka_unit_test(test_ranks),          cmocka_unit_test(test_ranks_are_the_tightest),
+        cmocka_unit_test(test_quantile),       cmocka_unit_test(test_coverage),
+        cmocka_unit_test(test_rounds),         cmocka_unit_test(test_ratio),
+        cmocka_unit_test(test_mean_of_rounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,11 +20,11 @@ static int setup(void **state)
     return 0;
 }
 
-/* Whether something lies in the range's n-th page. */
+/* Whether something lies in the range's n-th page. (mincore does not, under qemu, in those without
+ * access.) */
 static bool mapped(unsigned n)
 {
-    unsigned char resident;
-    return mincore((void *)(uintptr_t)(base + n * page), page, &resident) == 0;
+    return msync((void *)(uintptr_t)(base + n * page), page, MS_ASYNC) == 0;
 }
 
 static void test_find(void **state)
@@ -48,18 +48,25 @@ static void test_find(void **state)
     assert_false(rrto_symbol_ours(base + page));
 }
 
-/* Variables that share a page hold it together. */
-/* An address that this process cannot have is nobody else's. */
+/* An address that this process cannot have is nobody else's. A kernel older than MAP_FIXED_NOREPLACE (and qemu-user 7,
+ * which does not know the flag either) gives another address and does not say why: there it is nobody's. */
 static void test_no_such_address(void **state)
 {
     (void)state;
     const uint64_t far = (uint64_t)1 << 62;
+    void *other =
+        mmap((void *)(uintptr_t)far, page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+    if (other != MAP_FAILED) {
+        assert_int_equal(munmap(other, page), 0);
+        skip();
+    }
     rrto_symbol_add(3, far, 64);
     assert_true(rrto_symbol_ours(far));
     rrto_symbol_drop(3);
     assert_false(rrto_symbol_ours(far));
 }
 
+/* Variables that share a page hold it together. */
 static void test_claims(void **state)
 {
     (void)state;

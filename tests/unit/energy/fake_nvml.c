@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A libnvidia-ml.so.1 with one GPU, whose counter is what the environment says. */
+/* A libnvidia-ml.so.1 with one GPU, whose counter and name are what the environment says: FAKE_NVML_MJ, or
+ * FAKE_NVML_WATTS, with which it rises; FAKE_NVML_NAME. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 int nvmlInit_v2(void);
 int nvmlShutdown(void);
@@ -31,16 +33,21 @@ int nvmlDeviceGetHandleByIndex_v2(unsigned index, void **device)
 int nvmlDeviceGetName(void *device, char *name, unsigned n)
 {
     (void)device;
-    snprintf(name, n, "A Fake GPU");
+    const char *wanted = getenv("FAKE_NVML_NAME");
+    snprintf(name, n, "%s", wanted ? wanted : "A Fake GPU");
     return 0;
 }
 
 int nvmlDeviceGetTotalEnergyConsumption(void *device, unsigned long long *mj)
 {
-    const char *value = getenv("FAKE_NVML_MJ");
-    if (device != &gpu || !value)
+    const char *value = getenv("FAKE_NVML_MJ"), *watts = getenv("FAKE_NVML_WATTS");
+    struct timespec t;
+    if (device != &gpu || (!value && !watts))
         return 3;
-    *mj = strtoull(value, NULL, 10);
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    *mj = value ? strtoull(value, NULL, 10)
+                : strtoull(watts, NULL, 10) *
+                      ((unsigned long long)t.tv_sec * 1000 + (unsigned long long)t.tv_nsec / 1000000);
     return 0;
 }
 

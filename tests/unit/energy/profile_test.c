@@ -45,7 +45,9 @@ static void seconds_become_joules(void **state)
     assert_int_equal(figure.basis, RRTO_ENERGY_MODELLED);
     assert_int_equal(figure.n_samples, 0);
     assert_string_equal(rrto_energy_basis_name(figure.basis), "modelled");
-    assert_true(fabs(rrto_energy_model_assumed(&profile, seconds) - 1.5 / 12.5) < 1e-12);
+    assert_true(fabs(rrto_energy_model_share(&profile, seconds, RRTO_ENERGY_ASSUMED) - 1.5 / 12.5) < 1e-12);
+    assert_true(fabs(rrto_energy_model_share(&profile, seconds, RRTO_ENERGY_PUBLISHED) - 11 / 12.5) < 1e-12);
+    assert_true(rrto_energy_model_share(&profile, seconds, RRTO_ENERGY_CALIBRATED) == 0);
 }
 
 /* What the RRTO group published of its board, from the profile: sending 602,112 bytes takes 61 ms at 9.9 MB/s. */

@@ -140,6 +140,27 @@ static void streams_do_not_wait_for_each_other(void **state)
     assert_string_equal(next(), "reply 1 0");
 }
 
+/* A driver gives the handle of a stream that was destroyed to the next one, which does not come behind what that had;
+ * nor do others, and what that had stays in order. */
+static void a_stream_in_anothers_place(void **state)
+{
+    (void)state;
+    unsigned first = add(1, 7, "old", true), second = add(2, 7, NULL, true);
+    rrto_completion_stream_ends(completion, (void *)7);
+    unsigned new = add(3, 7, "new", true), other = add(4, 8, NULL, true);
+    fake_complete(new, 0);
+    assert_string_equal(next(), "data 3 new");
+    assert_string_equal(next(), "reply 3 0");
+    fake_complete(other, 0);
+    assert_string_equal(next(), "reply 4 0");
+    fake_complete(second, 0);
+    nothing_more();
+    fake_complete(first, 0);
+    assert_string_equal(next(), "data 1 old");
+    assert_string_equal(next(), "reply 1 0");
+    assert_string_equal(next(), "reply 2 0");
+}
+
 /* More streams than there are idle waiters, in a burst that none of these has had time to look at: each has its own. */
 static void a_burst_has_waiters_enough(void **state)
 {
@@ -343,6 +364,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(one_after_another),
         TEST(streams_do_not_wait_for_each_other),
+        TEST(a_stream_in_anothers_place),
         TEST(payload_before_reply),
         TEST(in_order_waits),
         TEST(a_burst_has_waiters_enough),
