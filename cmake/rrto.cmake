@@ -41,7 +41,11 @@ function(rrto_unit_test name)
     target_include_directories(test_${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests/unit) # "test.h"
     target_link_libraries(test_${name} PRIVATE ${arg_LIBS} PkgConfig::CMOCKA Threads::Threads)
     add_test(NAME ${name} COMMAND test_${name})
-    set_tests_properties(${name} PROPERTIES LABELS short TIMEOUT 120)
+    set(timeout 120)
+    if(CMAKE_CROSSCOMPILING) # an emulator takes ten times as long
+        set(timeout 600)
+    endif()
+    set_tests_properties(${name} PROPERTIES LABELS short TIMEOUT ${timeout})
 endfunction()
 
 # rrto_script_test(NAME COMMAND ... [LABEL short] [TIMEOUT seconds])

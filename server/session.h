@@ -13,7 +13,6 @@
 #include "options.h"
 #include "outbox.h"
 #include "replay/arrival.h"
-#include "replay/issue.h"
 #include "replay/record.h"
 #include "staging.h"
 #include "text.h"
@@ -22,7 +21,7 @@
 #include "worker.h"
 
 enum {
-    RRTO_WORKER_MAX_STREAMS = RRTO_MAX_STREAMS + 1,
+    RRTO_WORKER_MAX_STREAMS = 1024,
     RRTO_WORKER_MAX_SYMBOLS = 4096,
     RRTO_WORKER_PIECE_BYTES = 1 << 20, /* of a payload on its way to the client: copied and sent one by one */
     RRTO_WORKER_MAX_MODULE_BYTES = 1 << 30,

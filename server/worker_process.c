@@ -55,9 +55,12 @@ char **rrto_spawn_environment(const struct rrto_options *options, char *const *e
 {
     char **out = calloc(MAX_ENVIRONMENT + 8, sizeof *out);
     size_t n = 0;
+    bool has_connections = false;
     if (!out)
         return NULL;
     for (; *environment && n < MAX_ENVIRONMENT; environment++) {
+        static const char connections[] = "CUDA_DEVICE_MAX_CONNECTIONS=";
+        has_connections = has_connections || strncmp(*environment, connections, sizeof connections - 1) == 0;
         if (!is_dropped(*environment))
             out[n++] = strdup(*environment);
     }
@@ -73,6 +76,10 @@ char **rrto_spawn_environment(const struct rrto_options *options, char *const *e
     }
     if (*options->sched && asprintf(&out[n], "SOFT_GPU_SCHED=%s", options->sched) > 0)
         n++;
+    /* Streams that a driver puts into one hardware queue wait for each other: the one that a gate holds back would hold
+     * back others. 32 is the most there are. */
+    if (!has_connections)
+        out[n++] = strdup("CUDA_DEVICE_MAX_CONNECTIONS=32");
     /* What is not launched needs nothing to be launched. */
     if (strcmp(options->compute, "real") != 0)
         out[n++] = strdup("SOFT_GPU_BODILESS=1");

@@ -19,6 +19,9 @@
 enum { MAX_ATTRIBUTES = 16, COOPERATIVE = 1 };
 enum { ATTRIBUTE_MAX_THREADS = 0, ATTRIBUTE_STATIC_SHARED = 1, ATTRIBUTE_MAX_DYNAMIC_SHARED = 8 };
 
+/* What every launch does, into the two functions that do it: then the description of the op stays in registers. */
+#define ALWAYS_IN_LINE inline __attribute__((always_inline))
+
 /* CUlaunchAttributeID */
 enum {
     ID_IGNORE = 0,
@@ -30,11 +33,12 @@ enum {
 };
 enum { ID_PROGRAMMATIC_EVENT = 7, ID_COMPLETION_EVENT = 12 };
 
-static int32_t check_shape(const struct rrto_device_info *device, const struct rrto_function *function,
-                           const struct rrto_launch_shape *shape)
+static inline int32_t check_shape(const struct rrto_device_info *device, const struct rrto_function *function,
+                                  const struct rrto_launch_shape *shape)
 {
     const int32_t *attributes = device->attributes;
     uint64_t threads = 1;
+#pragma GCC unroll 3
     for (int i = 0; i < 3; i++) { /* 0 is too many less one */
         if (shape->grid[i] - 1 >= (uint32_t)attributes[RRTO_DEVICE_MAX_GRID_X + i] ||
             shape->block[i] - 1 >= (uint32_t)attributes[RRTO_DEVICE_MAX_BLOCK_X + i])
@@ -124,8 +128,8 @@ static int32_t check_pointers(const struct rrto_function *function, const uint8_
 }
 
 /* All of the op but its parameters. Returns a CUDA error. picked: where the attributes are put that travel. */
-static int32_t describe(struct rrto_function *function, const struct rrto_launch *launch,
-                        struct rrto_launch_attribute *picked, struct rrto_args_launch *ret_args)
+static ALWAYS_IN_LINE int32_t describe(struct rrto_function *function, const struct rrto_launch *launch,
+                                       struct rrto_launch_attribute *picked, struct rrto_args_launch *ret_args)
 {
     const struct rrto_launch_shape *shape = &launch->shape;
     int32_t result;
@@ -174,8 +178,8 @@ static inline void put_parameters(uint8_t *block, const struct rrto_kernel_image
 }
 
 /* The op as far as it is described, its parameters straight from where the application has them. */
-static int32_t issue_launch(const struct rrto_function *function, const struct rrto_launch *launch,
-                            struct rrto_args_launch *args)
+static ALWAYS_IN_LINE int32_t issue_launch(const struct rrto_function *function, const struct rrto_launch *launch,
+                                           struct rrto_args_launch *args)
 {
     args->params = launch->block; /* NULL: zeroes, where no parameter lies */
     struct rrto_buf *op = rrto_issue_scratch();
@@ -195,8 +199,8 @@ static int32_t issue_launch(const struct rrto_function *function, const struct r
     return rrto_cuda_issued(rrto_client_issue(op->data, op->size, NULL));
 }
 
-static inline int32_t describe_and_issue(struct rrto_function *function, const struct rrto_launch *launch,
-                                         struct rrto_launch_attribute *picked)
+static ALWAYS_IN_LINE int32_t describe_and_issue(struct rrto_function *function, const struct rrto_launch *launch,
+                                                 struct rrto_launch_attribute *picked)
 {
     struct rrto_args_launch args;
     int32_t result = describe(function, launch, picked, &args);

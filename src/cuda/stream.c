@@ -17,6 +17,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+enum { MAX_STREAMS = 1023 }; /* that a server has for one session beside the legacy one (docs/security.md) */
+
 /* Per-thread default streams of threads that have ended, for threads to come: a thread's end is no place to send
  * anything. */
 static struct {
@@ -32,12 +34,12 @@ static uint32_t n_streams; /* that the server has, beside the legacy one; atomic
 /* One more, before it is created: the server ends the session of a client that has too many. */
 static int32_t take_place(void)
 {
-    if (__atomic_add_fetch(&n_streams, 1, __ATOMIC_RELAXED) <= RRTO_MAX_STREAMS)
+    if (__atomic_add_fetch(&n_streams, 1, __ATOMIC_RELAXED) <= MAX_STREAMS)
         return RRTO_CUDA_SUCCESS;
     __atomic_sub_fetch(&n_streams, 1, __ATOMIC_RELAXED);
     static bool said;
     if (!__atomic_exchange_n(&said, true, __ATOMIC_RELAXED))
-        rrto_warn("more than %d streams at a time are not supported", RRTO_MAX_STREAMS);
+        rrto_warn("more than %d streams at a time are not supported", MAX_STREAMS);
     int32_t sticky = rrto_cuda_sticky();
     return sticky ? sticky : RRTO_CUDA_NO_MEMORY;
 }

@@ -37,7 +37,13 @@ struct rrto_cuda_thread {
     void *contexts[RRTO_THREAD_MAX_CONTEXTS];
 };
 
-/* The calling thread's state. Never NULL. */
-struct rrto_cuda_thread *rrto_cuda_thread(void);
+/* The calling thread's state. Never NULL. In line: a launch asks for it three times. */
+extern __thread struct rrto_cuda_thread *rrto_this_cuda_thread __attribute__((tls_model("initial-exec")));
+struct rrto_cuda_thread *rrto_cuda_thread_first(void);
+static inline struct rrto_cuda_thread *rrto_cuda_thread(void)
+{
+    struct rrto_cuda_thread *thread = rrto_this_cuda_thread;
+    return __builtin_expect(thread != NULL, 1) ? thread : rrto_cuda_thread_first();
+}
 
 #endif

@@ -32,7 +32,7 @@ enum rrto_call_gate rrto_call_begin(struct rrto_call_frame *frame, uint16_t call
     frame->round_trips = thread->caller.round_trips;
     frame->start_ns = 0;
     if (frame->outermost) {
-        __atomic_fetch_add(&rrto_process.counters->calls, 1, __ATOMIC_RELAXED);
+        rrto_counters_call(rrto_process.counters, thread->caller.thread);
         if (++thread->n_calls % SAMPLE == 0)
             frame->start_ns = now_ns();
     }
@@ -56,17 +56,15 @@ static __attribute__((noinline)) void exchange(struct rrto_thread *thread, uint1
         (void)rrto_issue(thread->scratch.data, thread->scratch.size, NULL);
 }
 
-/* What the call that ends has left on the stack below this frame. A front end with large frames issues its ops from
- * beyond what is always overwritten: there, what issuing leaves. */
-static inline void scrub(struct rrto_session_caller *caller)
+/* What this call and others have left on the stack below this frame: where scrub.h has it, and where it has waited. */
+static inline void scrub(struct rrto_thread *thread, bool waited)
 {
-    size_t to_issue = (uintptr_t)__builtin_frame_address(0) - caller->deepest;
-    rrto_scrub_stack(0, RRTO_SCRUB_CALL_BYTES);
-    if (__builtin_expect(caller->deepest && to_issue + RRTO_SCRUB_ISSUE_BYTES > RRTO_SCRUB_CALL_BYTES &&
-                             to_issue < RRTO_SCRUB_WAITED_BYTES,
-                         0))
-        rrto_scrub_stack(to_issue, RRTO_SCRUB_ISSUE_BYTES);
-    caller->deepest = 0;
+    uintptr_t frame = (uintptr_t)__builtin_frame_address(0), before = thread->called_from;
+    bool issued = thread->issued;
+    thread->called_from = issued ? 0 : frame;
+    thread->issued = false;
+    if ((!issued && frame > before) || waited)
+        rrto_scrub_stack(RRTO_SCRUB_CALL_BYTES);
 }
 
 void rrto_call_end(struct rrto_call_frame *frame)
@@ -82,8 +80,9 @@ void rrto_call_end(struct rrto_call_frame *frame)
         rrto_hist_add(&rrto_process.counters->call_ns, now_ns() - frame->start_ns);
     if (thread->depth > 0)
         thread->depth--;
+    bool waited = thread->caller.round_trips != frame->round_trips;
     *frame = (struct rrto_call_frame){0}; /* it is on the stack as well */
-    scrub(&thread->caller);
+    scrub(thread, waited);
     errno = saved_errno;
 }
 

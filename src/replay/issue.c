@@ -409,13 +409,6 @@ static inline void lock(struct rrto_session *session, const struct rrto_session_
         pthread_cond_wait(&session->released, &session->lock);
 }
 
-/* For the end of the call: how deep on the stack it has been. */
-static inline void been_at(struct rrto_session_caller *caller, const void *frame)
-{
-    if (!caller->deepest || (uintptr_t)frame < caller->deepest)
-        caller->deepest = (uintptr_t)frame;
-}
-
 /* Ops are pending: they leave now where they have to, else in time. With the issue lock. */
 static inline void flush_or_defer(struct rrto_session *session, bool now)
 {
@@ -489,7 +482,6 @@ static __attribute__((noinline)) int32_t issue_any(struct rrto_session *session,
     bool here = decision.wait && waiter == &own;
     struct ahead ahead;
     ahead.n = 0; /* the rows are written where they are used: zeroing them costs 10 ns */
-    been_at(caller, &ahead);
     bool ok = append(session, caller, &decision, bytes, n_bytes, extra, waiter);
     if (ok && decision.result)
         guess(session, caller, &decision, &ahead);
@@ -520,7 +512,6 @@ int32_t rrto_session_issue(struct rrto_session *session, struct rrto_session_cal
         return RRTO_LOST;
     if (!is_plain(session, info, extra))
         return issue_any(session, caller, info, bytes, n_bytes, extra);
-    been_at(caller, __builtin_frame_address(0));
     lock(session, caller);
     append_plain(session, caller, info, bytes, n_bytes);
     pthread_mutex_unlock(&session->lock);

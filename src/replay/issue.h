@@ -6,8 +6,6 @@
 
 #include "base/buf.h"
 
-enum { RRTO_MAX_STREAMS = 1023 }; /* that a server has for one session, beside the legacy one */
-
 struct rrto_issue_extra {
     const void *up; /* payload to the server, `n_bytes` of the op; read (snapshotted) before issue returns */
     void *down;     /* where the payload of a `down` op goes */

@@ -292,10 +292,11 @@ int32_t rrto_issue(const uint8_t *bytes, size_t n_bytes, const struct rrto_issue
         return RRTO_LOST;
     struct rrto_thread *thread = rrto_thread_get();
     take_lane(thread, session);
+    thread->issued = true;
     uint64_t round_trips = thread->caller.round_trips;
     int32_t status = rrto_session_issue(session, &thread->caller, bytes, n_bytes, extra);
     if (__builtin_expect(thread->caller.round_trips != round_trips, 0))
-        rrto_scrub_stack(0, RRTO_SCRUB_WAITED_BYTES); /* the end of the call sees to what is less deep */
+        rrto_scrub_stack(RRTO_SCRUB_WAITED_BYTES);
     return status;
 }
 

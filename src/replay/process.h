@@ -26,8 +26,10 @@ struct rrto_thread {
     struct rrto_session_caller caller;
     struct rrto_buf scratch;
     uint64_t n_calls;
+    uintptr_t called_from; /* scrub.h: the frame of its last call; 0: that has issued an op */
     unsigned depth;
     bool has_lane;
+    bool issued; /* the present call has issued an op */
 };
 /* The calling thread's; never NULL. This and the next three stand on the way of every call: what is usual is in line.
  */

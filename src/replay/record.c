@@ -7,15 +7,27 @@
 #include "replay/patch.h"
 
 #define XXH_INLINE_ALL
+#include <sys/mman.h>
 #include <xxhash.h>
 
 enum { MAX_OUT_BYTES = 64 << 20, MAX_RECORD_HEAD = 1 + 3 * 10 + 8 };
 
+/* The audit hash after an op, by the hash of that op alone. */
+static inline uint64_t chain(uint64_t hash, uint64_t own)
+{
+    uint64_t mixed = (hash ^ own) * UINT64_C(0x9e3779b97f4a7c15);
+    return mixed ^ mixed >> 32;
+}
+
 uint64_t rrto_record_hash(uint64_t hash, const void *op, size_t n_bytes)
 {
     /* Without a seed, which XXH3 would expand to 192 bytes for every op of more than 240. */
-    uint64_t mixed = (hash ^ XXH3_64bits(op, n_bytes)) * UINT64_C(0x9e3779b97f4a7c15);
-    return mixed ^ mixed >> 32;
+    return chain(hash, XXH3_64bits(op, n_bytes));
+}
+
+static inline uint64_t *own_hash(const struct rrto_record_encoder *encoder, uint64_t position)
+{
+    return &encoder->own_hashes[position & (encoder->log.max_ops - 1)];
 }
 
 int rrto_record_encoder_init(struct rrto_record_encoder *encoder, uint64_t log_bytes, unsigned slot_kinds)
@@ -26,11 +38,20 @@ int rrto_record_encoder_init(struct rrto_record_encoder *encoder, uint64_t log_b
     rrto_slots_init(&encoder->slots, slot_kinds);
     rrto_buf_init(&encoder->patches, RRTO_RECORD_MAX_PATCH_BYTES + 2 * RRTO_OP_MAX_BYTES);
     encoder->last_source_end = RRTO_RECORD_NO_SOURCE;
-    return rrto_log_init(&encoder->log, log_bytes);
+    int status = rrto_log_init(&encoder->log, log_bytes);
+    if (status != RRTO_OK)
+        return status;
+    void *at = mmap(NULL, encoder->log.max_ops * sizeof *encoder->own_hashes, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    encoder->own_hashes = at == MAP_FAILED ? NULL : at;
+    return at == MAP_FAILED ? RRTO_NO_MEMORY : RRTO_OK;
 }
 
 void rrto_record_encoder_fini(struct rrto_record_encoder *encoder)
 {
+    if (encoder->own_hashes)
+        munmap(encoder->own_hashes, encoder->log.max_ops * sizeof *encoder->own_hashes);
+    encoder->own_hashes = NULL;
     rrto_log_fini(&encoder->log);
     rrto_buf_fini(&encoder->out);
     rrto_buf_fini(&encoder->predicted);
@@ -160,13 +181,16 @@ static bool put_patched(struct rrto_record_encoder *encoder, uint64_t source, co
     return true;
 }
 
-/* The op is the one at `source`, which has no slots: nothing was predicted wrong, and there is nothing to learn. */
+/* The op is the one at `source`, which has no slots: nothing was predicted wrong, and there is nothing to learn. Equal
+ * bytes have equal hashes, so that one's stands. */
 static inline void repeat(struct rrto_record_encoder *encoder, uint64_t source, const void *op, size_t n_bytes,
                           unsigned flags)
 {
     open_at(encoder, source);
     encoder->n_open++;
-    encoder->hash = rrto_record_hash(encoder->hash, op, n_bytes);
+    uint64_t own = *own_hash(encoder, source);
+    *own_hash(encoder, encoder->log.head) = own;
+    encoder->hash = chain(encoder->hash, own);
     rrto_log_append(&encoder->log, op, n_bytes, NULL, 0);
     if (flags & RRTO_RECORD_WAIT)
         flags |= RRTO_RECORD_HASH;
@@ -200,7 +224,9 @@ enum rrto_record_how rrto_record_encode(struct rrto_record_encoder *encoder, uin
     flags &= RRTO_RECORD_WAIT | RRTO_RECORD_PAYLOAD | RRTO_RECORD_CODED;
     if (flags & RRTO_RECORD_WAIT)
         flags |= RRTO_RECORD_HASH;
-    encoder->hash = rrto_record_hash(encoder->hash, op, n_bytes);
+    uint64_t own = XXH3_64bits(op, n_bytes);
+    *own_hash(encoder, encoder->log.head) = own;
+    encoder->hash = chain(encoder->hash, own);
     if (how == RRTO_RECORD_AS_LITERAL) {
         put_literal(encoder, op, n_bytes, flags);
     } else {

@@ -34,8 +34,9 @@ struct rrto_record_encoder {
     struct rrto_slots slots;
     struct rrto_buf predicted; /* the op as its slots say, where it has any */
     uint64_t hash;
-    struct rrto_buf out; /* closed records, ready to send; the owner takes them and clears it */
-    bool no_patches;     /* a difference always makes the op literal */
+    uint64_t *own_hashes; /* of each op in the log, what `hash` is made of */
+    struct rrto_buf out;  /* closed records, ready to send; the owner takes them and clears it */
+    bool no_patches;      /* a difference always makes the op literal */
     /* the open record: ops as predicted that may still grow */
     uint64_t open_source, n_open, open_head;
     uint64_t patched_to; /* op index of the last run */

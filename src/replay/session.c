@@ -38,7 +38,12 @@ int rrto_session_init(struct rrto_session *session, const struct rrto_conn *conn
         session->not_plain = UINT32_MAX;
     session->tau_ns = RRTO_SESSION_TAU_MAX_NS;
     rrto_map_init(&session->polls);
-    pthread_mutex_init(&session->lock, NULL);
+    /* It is held for less time than a thread takes to fall asleep: who finds it taken looks a few times more. */
+    pthread_mutexattr_t spins;
+    pthread_mutexattr_init(&spins);
+    pthread_mutexattr_settype(&spins, PTHREAD_MUTEX_ADAPTIVE_NP);
+    pthread_mutex_init(&session->lock, &spins);
+    pthread_mutexattr_destroy(&spins);
     pthread_cond_init(&session->released, NULL);
     rrto_tracker_init(&session->tracker);
     rrto_memo_init(&session->answers);

@@ -105,7 +105,6 @@ struct rrto_session_caller {
     unsigned lane;
     uint64_t thread;
     uint64_t round_trips;
-    uintptr_t deepest; /* the lowest frame, for scrub.h, from which an op was issued in the present call; 0: none was */
 };
 int32_t rrto_session_issue(struct rrto_session *session, struct rrto_session_caller *caller, const uint8_t *bytes,
                            size_t n_bytes, const struct rrto_issue_extra *extra);

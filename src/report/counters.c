@@ -25,12 +25,20 @@ bool rrto_counters_valid(const void *data, size_t n)
            head.n_bytes == sizeof(struct rrto_counters);
 }
 
+uint64_t rrto_counters_calls(const struct rrto_counters *counters)
+{
+    uint64_t n = __atomic_load_n(&counters->calls, __ATOMIC_RELAXED);
+    for (unsigned i = 0; i < RRTO_COUNTERS_N_THREADS; i++)
+        n += __atomic_load_n(&counters->calls_of[i], __ATOMIC_RELAXED);
+    return n;
+}
+
 void rrto_counters_totals(const struct rrto_counters *counters, struct rrto_counters_inference *ret_totals)
 {
 #define NOW(field) .field = __atomic_load_n(&counters->field, __ATOMIC_RELAXED)
     *ret_totals = (struct rrto_counters_inference){.start_ns = counters->started_ns,
                                                    .end_ns = __atomic_load_n(&counters->updated_ns, __ATOMIC_RELAXED),
-                                                   NOW(calls),
+                                                   .calls = rrto_counters_calls(counters),
                                                    NOW(ops),
                                                    NOW(ops_literal),
                                                    NOW(ops_predicted),

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The counters of one process: a fixed layout that lives in a mapped file RRTO_RUN_DIR/client-<pid>.counters (or in
  * plain memory without a run folder), so that they survive however the process ends. src/replay writes them, src/report
- * and rrto read them. Written under the issue lock, except `calls`, `call_ns`, `blocked_ns` and `unsupported` (relaxed
- * atomics, any thread). Little-endian, own machine only. */
+ * and rrto read them. Written under the issue lock, except `calls`, `calls_of`, `call_ns`, `blocked_ns` and
+ * `unsupported` (relaxed atomics, any thread). Little-endian, own machine only. */
 #ifndef RRTO_REPORT_COUNTERS_H
 #define RRTO_REPORT_COUNTERS_H
 
@@ -15,6 +15,7 @@
 enum {
     RRTO_COUNTERS_VERSION = 3,
     RRTO_COUNTERS_N_LAST = 10,
+    RRTO_COUNTERS_N_THREADS = 32, /* that count their calls without disturbing each other */
     RRTO_COUNTERS_N_SEQUENCES = 16,
     RRTO_COUNTERS_N_UNSUPPORTED = 64,
     RRTO_COUNTERS_N_CODED = 16, /* slots of docs/codec.md, in each direction */
@@ -83,7 +84,9 @@ struct rrto_counters {
     /* phases, CLOCK_MONOTONIC: the library's first call, session open, first inference ended, the last update */
     uint64_t started_ns, connected_ns, first_inference_ns, updated_ns;
 
-    uint64_t calls; /* API calls, nested ones not counted */
+    /* API calls, nested ones not counted: of each of the process's first threads, which alone writes its own; and of
+     * all others. rrto_counters_calls has the sum. */
+    uint64_t calls_of[RRTO_COUNTERS_N_THREADS], calls;
     uint64_t ops, ops_literal, ops_predicted, ops_patched;
     uint64_t ops_elided, ops_memoised; /* answered here: not part of ops */
     uint64_t round_trips, blocked_ns;
@@ -113,6 +116,18 @@ struct rrto_counters {
     } unsupported[RRTO_COUNTERS_N_UNSUPPORTED];
     struct rrto_hist call_ns; /* API calls by duration, one in 64 sampled */
 };
+
+/* One more call, of the process's thread with this number (from 1; 0: of one without). */
+static inline void rrto_counters_call(struct rrto_counters *counters, uint64_t thread)
+{
+    if (__builtin_expect(thread - 1 >= RRTO_COUNTERS_N_THREADS, 0)) {
+        __atomic_fetch_add(&counters->calls, 1, __ATOMIC_RELAXED);
+        return;
+    }
+    uint64_t *calls = &counters->calls_of[thread - 1];
+    __atomic_store_n(calls, *calls + 1, __ATOMIC_RELAXED);
+}
+uint64_t rrto_counters_calls(const struct rrto_counters *counters);
 
 /* Fills in the constant head. The memory is zeroed. */
 void rrto_counters_init(struct rrto_counters *counters);

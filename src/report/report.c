@@ -57,11 +57,13 @@
     X("arg_bytes_changed_per_inference_last", changed_bytes)                                                           \
     X("blocked_ns_per_inference_last", blocked_ns)
 
-/* A copy on which the last inference is closed. */
+/* A copy on which the last inference is closed; all calls are in `calls`. */
 static void settle(const struct rrto_counters *counters, struct rrto_counters *ret_copy)
 {
     memcpy(ret_copy, counters, sizeof *ret_copy);
     rrto_counters_close_last(ret_copy);
+    ret_copy->calls = rrto_counters_calls(ret_copy);
+    memset(ret_copy->calls_of, 0, sizeof ret_copy->calls_of);
 }
 
 static void write_medians(struct rrto_json *json, const struct rrto_counters *counters)

@@ -96,6 +96,22 @@ static void test_none(void **state)
     assert_false(rrto_counters_valid(&counters, sizeof counters));
 }
 
+/* Threads that count for themselves, and those that share. */
+static void test_calls(void **state)
+{
+    (void)state;
+    const uint64_t threads[] = {1, 2, 2, RRTO_COUNTERS_N_THREADS, RRTO_COUNTERS_N_THREADS + 1, 1000, 0};
+    struct rrto_counters_inference totals;
+    fresh();
+    for (unsigned i = 0; i < sizeof threads / sizeof threads[0]; i++)
+        rrto_counters_call(&counters, threads[i]);
+    assert_int_equal(counters.calls, 3);
+    assert_int_equal(counters.calls_of[1], 2);
+    assert_int_equal(rrto_counters_calls(&counters), 7);
+    rrto_counters_totals(&counters, &totals);
+    assert_int_equal(totals.calls, 7);
+}
+
 static void test_unsupported(void **state)
 {
     (void)state;
@@ -115,10 +131,8 @@ static void test_unsupported(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_inferences),
-        cmocka_unit_test(test_marks),
-        cmocka_unit_test(test_none),
-        cmocka_unit_test(test_unsupported),
+        cmocka_unit_test(test_inferences), cmocka_unit_test(test_marks),       cmocka_unit_test(test_none),
+        cmocka_unit_test(test_calls),      cmocka_unit_test(test_unsupported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -37,6 +37,7 @@ static void environment(void **state)
     char **out = rrto_spawn_environment(&options, inherited);
     assert_string_equal(find(out, "PATH"), "/bin");
     assert_string_equal(find(out, "CUDA_VISIBLE_DEVICES"), "1");
+    assert_string_equal(find(out, "CUDA_DEVICE_MAX_CONNECTIONS"), "32");
     assert_string_equal(find(out, "OMP_NUM_THREADS"), "3");
     assert_string_equal(find(out, "OPENBLAS_NUM_THREADS"), "3");
     static const char *const dropped[] = {"LD_PRELOAD",  "LD_LIBRARY_PATH", "LD_AUDIT",
@@ -50,7 +51,9 @@ static void environment(void **state)
     (void)rrto_options_set(&options, "compute", "skip", why, sizeof why);
     (void)rrto_options_set(&options, "libraries", "/a", why, sizeof why);
     (void)rrto_options_set(&options, "libraries", "/b", why, sizeof why);
-    out = rrto_spawn_environment(&options, inherited);
+    char *const chosen[] = {"CUDA_DEVICE_MAX_CONNECTIONS=4", NULL};
+    out = rrto_spawn_environment(&options, chosen);
+    assert_string_equal(find(out, "CUDA_DEVICE_MAX_CONNECTIONS"), "4");
     assert_string_equal(find(out, "LD_LIBRARY_PATH"), "/a:/b");
     assert_string_equal(find(out, "SOFT_GPU_BODILESS"), "1");
     for (char **at = out; *at; at++)
