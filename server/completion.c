@@ -184,11 +184,24 @@ static void hear(struct rrto_completion *completion, struct rrto_completion_entr
     entry->heard = true;
 }
 
+/* The entry's block goes with it. */
+static void send_parts(struct rrto_completion *completion, struct rrto_completion_entry *entry,
+                       const struct iovec parts[3], bool data)
+{
+    void (*release)(void *arg) = entry->block ? rrto_staging_release : NULL;
+    const struct rrto_result_piece result = {entry->place, entry->before, entry->same, entry->position, entry->offset};
+    if (data)
+        rrto_outbox_send_result(completion->outbox, parts, &result, release, entry->block);
+    else
+        rrto_outbox_send(completion->outbox, parts, release, entry->block);
+    entry->block = NULL;
+}
+
 /* The chunks of one entry: payload, reply or error. */
 static void send_entry(struct rrto_completion *completion, struct rrto_completion_entry *entry)
 {
     uint8_t first[RRTO_CHUNK_HEADER_BYTES + RRTO_DATA_HEAD_BYTES],
-        last[RRTO_CHUNK_HEADER_BYTES + RRTO_REPLY_HEAD_BYTES + RRTO_REPLY_TIMES_BYTES + 256];
+        last[RRTO_CHUNK_HEADER_BYTES + RRTO_REPLY_HEAD_BYTES + RRTO_REPLY_TIMES_BYTES + RRTO_REPLY_CODING_BYTES + 256];
     struct iovec parts[3] = {{first, 0}, {NULL, 0}, {last, 0}};
     bool data = entry->n_data && entry->head.status == 0;
     if (data) {
@@ -203,9 +216,9 @@ static void send_entry(struct rrto_completion *completion, struct rrto_completio
     if (entry->replies || entry->is_error) {
         rrto_text_send(completion->text);
         bool times = !entry->is_error && entry->head.flags & RRTO_REPLY_TIMES;
-        size_t n_head = entry->is_error ? RRTO_ERROR_HEAD_BYTES
-                        : times         ? RRTO_REPLY_HEAD_BYTES + RRTO_REPLY_TIMES_BYTES
-                                        : RRTO_REPLY_HEAD_BYTES;
+        bool coding = !entry->is_error && entry->head.flags & RRTO_REPLY_CODING;
+        size_t n_head = entry->is_error ? RRTO_ERROR_HEAD_BYTES : RRTO_REPLY_HEAD_BYTES;
+        n_head += (times ? RRTO_REPLY_TIMES_BYTES : 0u) + (coding ? RRTO_REPLY_CODING_BYTES : 0u);
         struct rrto_chunk chunk = {.n_bytes = (uint32_t)(n_head + entry->n_fields),
                                    .type = entry->is_error ? RRTO_CHUNK_ERROR : RRTO_CHUNK_REPLY};
         rrto_chunk_encode(last, &chunk);
@@ -221,6 +234,8 @@ static void send_entry(struct rrto_completion *completion, struct rrto_completio
             rrto_reply_times_encode(last + RRTO_CHUNK_HEADER_BYTES + RRTO_REPLY_HEAD_BYTES, &entry->times);
         }
         parts[2].iov_len = RRTO_CHUNK_HEADER_BYTES + n_head;
+        if (coding)
+            memcpy(last + parts[2].iov_len - RRTO_REPLY_CODING_BYTES, &entry->coding_us, sizeof entry->coding_us);
         if (entry->n_fields <= sizeof last - parts[2].iov_len) {
             if (entry->n_fields)
                 memcpy(last + parts[2].iov_len, entry->fields, entry->n_fields);
@@ -228,16 +243,15 @@ static void send_entry(struct rrto_completion *completion, struct rrto_completio
         } else {
             if (data) { /* three parts are not enough */
                 struct iovec payload[3] = {parts[0], parts[1], {NULL, 0}};
-                rrto_outbox_send(completion->outbox, payload, entry->block ? rrto_staging_release : NULL, entry->block);
-                entry->block = NULL;
+                send_parts(completion, entry, payload, true);
+                data = false;
             }
             parts[0] = parts[2];
             parts[1] = (struct iovec){entry->fields, entry->n_fields};
             parts[2].iov_len = 0;
         }
     }
-    rrto_outbox_send(completion->outbox, parts, entry->block ? rrto_staging_release : NULL, entry->block);
-    entry->block = NULL;
+    send_parts(completion, entry, parts, data);
     entry->sent = true;
 }
 

@@ -43,9 +43,12 @@ struct rrto_completion_entry {
     struct rrto_staging_block *block; /* payload: n bytes at data, in the middle of the op's payload */
     const uint8_t *data;
     uint64_t n_data, offset;
+    uint64_t place, before; /* of the payload, as results.h has them */
+    bool same;
     bool replies, is_error;
     struct rrto_reply_head head;   /* status: of the op; replaced when the device has failed */
     struct rrto_reply_times times; /* with the flag in head; compute_us is filled in when it is sent */
+    uint32_t coding_us;            /* with the flag in head */
     uint64_t started_ns;           /* when work on it began */
     uint8_t *fields;               /* reply fields, or the text of an error; freed with the entry */
     uint32_t n_fields;

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_LOOKED_AT = 4096 };
+enum { MAX_LOOKED_AT = 4096, MAX_CONTROL_BYTES = 256 };
 
 /* --- failing
  * -------------------------------------------------------------------------------------------------------------------
@@ -199,6 +199,7 @@ static int on_op(void *arg, const struct rrto_record_op *op)
         rrto_worker_begin(worker);
     struct rrto_exec exec = {.worker = worker,
                              .position = op->position,
+                             .source = op->source,
                              .up = op->payload,
                              .n_up = op->n_payload,
                              .wait = op->wait,
@@ -323,8 +324,11 @@ static int take_subscription(struct rrto_worker *worker)
     if (status != RRTO_OK)
         return status;
     const struct rrto_log *log = rrto_record_decoder_log(worker->decoder);
-    struct rrto_exec exec = {
-        .worker = worker, .position = rrto_subscribe_decode(bytes), .wait = true, .library = RRTO_WIRE_CUDA};
+    struct rrto_exec exec = {.worker = worker,
+                             .position = rrto_subscribe_decode(bytes),
+                             .source = UINT64_MAX,
+                             .wait = true,
+                             .library = RRTO_WIRE_CUDA};
     if (exec.position >= log->head)
         return RRTO_PROTOCOL;
     worker->hash = 0; /* nobody compares it: the op is long past */
@@ -342,6 +346,20 @@ static int take_subscription(struct rrto_worker *worker)
                   : rrto_worker_reply(&exec, judge_failure(worker, &exec, error), NULL, 0, NULL);
 }
 
+/* A later client may have more to say than this version knows. */
+static int take_control(struct rrto_worker *worker, const struct rrto_chunk *chunk)
+{
+    uint8_t bytes[MAX_CONTROL_BYTES];
+    static struct rrto_control control; /* large; this thread's */
+    if (chunk->n_bytes > sizeof bytes)
+        return rrto_reader_skip(&worker->reader);
+    int status = rrto_reader_read(&worker->reader, bytes, chunk->n_bytes);
+    if (status == RRTO_OK && rrto_control_decode(bytes, chunk->n_bytes, &control) == RRTO_OK &&
+        control.kind == RRTO_CONTROL_LINK)
+        rrto_results_rate(&worker->results, control.link.rate_down);
+    return status;
+}
+
 static int take_chunk(struct rrto_worker *worker, const struct rrto_chunk *chunk)
 {
     switch (chunk->type) {
@@ -350,8 +368,8 @@ static int take_chunk(struct rrto_worker *worker, const struct rrto_chunk *chunk
         return take_ops(worker); /* waiting for the rest of a chunk is the link's time, not the client's */
     case RRTO_CHUNK_SUBSCRIBE:
         return take_subscription(worker);
-    case RRTO_CHUNK_CONTROL: /* nothing that this version knows; a later client may say more */
-        return rrto_reader_skip(&worker->reader);
+    case RRTO_CHUNK_CONTROL:
+        return take_control(worker, chunk);
     default:
         return RRTO_PROTOCOL;
     }
@@ -372,8 +390,8 @@ int rrto_worker_run(struct rrto_worker *worker)
     worker->replied_ns = rrto_now_ns();
     rrto_buf_init(&worker->reply, RRTO_CHUNK_MAX_BYTES - RRTO_REPLY_HEAD_BYTES);
     worker->decoder = rrto_record_decoder_create(worker->log_bytes, worker->slot_kinds, &callbacks, worker);
-    if (!worker->decoder ||
-        (worker->past_bytes && rrto_record_decoder_accept_coded(worker->decoder, worker->past_bytes) != RRTO_OK)) {
+    if (!worker->decoder || (worker->past_bytes && rrto_record_decoder_accept_coded(worker->decoder, worker->past_bytes,
+                                                                                    rrto_now_ns) != RRTO_OK)) {
         rrto_error("out of memory");
         return 1;
     }

@@ -191,6 +191,10 @@ static int open_session(struct rrto_worker *worker, const struct rrto_control_he
     worker->reply_times = hello->reply_times;
     worker->past_bytes = welcome->past_bytes =
         hello->past_bytes < RRTO_CODED_PAST_BYTES ? hello->past_bytes : RRTO_CODED_PAST_BYTES;
+    worker->results_past_bytes = welcome->results_past_bytes = hello->results_past_bytes < RRTO_CODED_RESULTS_PAST_BYTES
+                                                                   ? hello->results_past_bytes
+                                                                   : RRTO_CODED_RESULTS_PAST_BYTES;
+    worker->results_stress = hello->results_stress;
     load_libraries(worker);
     uint64_t memory = grant(worker, hello->memory_wanted);
     if (memory == 0) {

@@ -12,6 +12,8 @@ struct rrto_outbox_item {
     struct rrto_outbox_item *next;
     struct iovec parts[3];
     size_t n_bytes;
+    bool is_result;
+    struct rrto_result_piece result;
     void (*release)(void *arg);
     void *arg;
     uint8_t copied[];
@@ -22,6 +24,19 @@ static void item_free(struct rrto_outbox_item *item)
     if (item->release)
         item->release(item->arg);
     free(item);
+}
+
+/* False: the connection has failed. */
+static bool write_item(struct rrto_outbox *outbox, struct rrto_outbox_item *item)
+{
+    struct iovec *parts = item->parts;
+    bool written = false;
+    int status = RRTO_OK;
+    if (item->is_result)
+        status = rrto_results_write(outbox->results, &item->result, parts[1].iov_base, parts[1].iov_len, &written);
+    if (written)
+        parts[0].iov_len = parts[1].iov_len = 0;
+    return status == RRTO_OK && rrto_conn_writev(outbox->conn, parts, 3, -1) == RRTO_OK;
 }
 
 static void *write_queued(void *arg)
@@ -41,7 +56,7 @@ static void *write_queued(void *arg)
         bool failed = outbox->failed;
         pthread_mutex_unlock(&outbox->lock);
         if (!failed)
-            failed = rrto_conn_writev(outbox->conn, item->parts, 3, -1) != RRTO_OK;
+            failed = !write_item(outbox, item);
         size_t n = item->n_bytes;
         item_free(item);
         pthread_mutex_lock(&outbox->lock);
@@ -69,9 +84,9 @@ int rrto_outbox_start(struct rrto_outbox *outbox, struct rrto_conn *conn, uint64
     return pthread_create(&outbox->thread, NULL, write_queued, outbox) == 0 ? RRTO_OK : RRTO_NO_MEMORY;
 }
 
-/* Queues what is left of the parts after the first n_done bytes. With the lock held. */
-static bool enqueue(struct rrto_outbox *outbox, const struct iovec parts[3], size_t n_done, void (*release)(void *arg),
-                    void *arg)
+/* Queues what is left of the parts after the first n_done bytes. result: may be NULL. With the lock held. */
+static bool enqueue(struct rrto_outbox *outbox, const struct iovec parts[3], size_t n_done,
+                    const struct rrto_result_piece *result, void (*release)(void *arg), void *arg)
 {
     struct iovec left[3];
     size_t n_copied = 0, n_bytes = 0;
@@ -89,7 +104,9 @@ static bool enqueue(struct rrto_outbox *outbox, const struct iovec parts[3], siz
         rrto_conn_shutdown(outbox->conn);
         return false;
     }
-    *item = (struct rrto_outbox_item){.n_bytes = n_bytes, .release = release, .arg = arg};
+    *item = (struct rrto_outbox_item){.n_bytes = n_bytes, .release = release, .arg = arg, .is_result = result != NULL};
+    if (result)
+        item->result = *result;
     uint8_t *to = item->copied;
     for (int i = 0; i < 3; i++) {
         item->parts[i] = left[i];
@@ -106,18 +123,31 @@ static bool enqueue(struct rrto_outbox *outbox, const struct iovec parts[3], siz
     return true;
 }
 
-void rrto_outbox_send(struct rrto_outbox *outbox, const struct iovec parts[3], void (*release)(void *arg), void *arg)
+static void send_parts(struct rrto_outbox *outbox, const struct iovec parts[3], const struct rrto_result_piece *result,
+                       void (*release)(void *arg), void *arg)
 {
     size_t n = parts[0].iov_len + parts[1].iov_len + parts[2].iov_len, done = 0;
     pthread_mutex_lock(&outbox->lock);
-    if (!outbox->failed && !outbox->first && !outbox->writing) {
+    if (!result && !outbox->failed && !outbox->first && !outbox->writing) {
         if (rrto_conn_try_writev(outbox->conn, parts, 3, &done) != RRTO_OK)
             __atomic_store_n(&outbox->failed, true, __ATOMIC_RELAXED);
     }
-    bool queued = !outbox->failed && done < n && enqueue(outbox, parts, done, release, arg);
+    bool queued = !outbox->failed && done < n && enqueue(outbox, parts, done, result, release, arg);
     pthread_mutex_unlock(&outbox->lock);
     if (!queued && release)
         release(arg);
+}
+
+void rrto_outbox_send(struct rrto_outbox *outbox, const struct iovec parts[3], void (*release)(void *arg), void *arg)
+{
+    send_parts(outbox, parts, NULL, release, arg);
+}
+
+void rrto_outbox_send_result(struct rrto_outbox *outbox, const struct iovec parts[3],
+                             const struct rrto_result_piece *result, void (*release)(void *arg), void *arg)
+{
+    bool worth = outbox->results && rrto_results_worth(outbox->results, parts[1].iov_len);
+    send_parts(outbox, parts, worth ? result : NULL, release, arg);
 }
 
 bool rrto_outbox_has_room(const struct rrto_outbox *outbox)

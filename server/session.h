@@ -4,7 +4,6 @@
 #define RRTO_SERVER_SESSION_H
 
 #include "answers.h"
-#include "arrival.h"
 #include "backing.h"
 #include "completion.h"
 #include "driver.h"
@@ -13,6 +12,7 @@
 #include "objects.h"
 #include "options.h"
 #include "outbox.h"
+#include "replay/arrival.h"
 #include "replay/record.h"
 #include "staging.h"
 #include "text.h"
@@ -56,11 +56,14 @@ struct rrto_worker {
     uint32_t hello_flags, hello_minor; /* hello_minor: of the protocol that the client speaks */
     uint64_t log_bytes;
     uint32_t slot_kinds;
-    uint64_t past_bytes; /* for coded payloads; 0: none are accepted */
+    uint64_t past_bytes;                         /* for coded payloads; 0: none are accepted */
+    uint64_t results_past_bytes, results_stress; /* for those to the client */
+    uint64_t told_coded_ns;                      /* of decoding payloads, what the client has been told of */
 
     struct rrto_conn conn;
     struct rrto_reader reader;
     struct rrto_record_decoder *decoder;
+    struct rrto_results results;
     struct rrto_outbox outbox;
     struct rrto_text text;
     struct rrto_completion completion;

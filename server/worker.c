@@ -343,6 +343,17 @@ static void fill_times(struct rrto_worker *worker, struct rrto_completion_entry 
     worker->reader.woke_first_ns = 0;
 }
 
+/* How long decoding payloads has taken since the last REPLY, if it has. */
+static void fill_coding(struct rrto_worker *worker, struct rrto_completion_entry *entry)
+{
+    uint64_t coded_ns = rrto_record_decoder_coded_ns(worker->decoder);
+    if (coded_ns == worker->told_coded_ns || worker->hello_minor < RRTO_WIRE_MINOR_CODING)
+        return;
+    entry->head.flags |= RRTO_REPLY_CODING;
+    entry->coding_us = rrto_completion_us(coded_ns - worker->told_coded_ns);
+    worker->told_coded_ns = coded_ns;
+}
+
 static bool fill_reply(struct rrto_exec *exec, struct rrto_completion_entry *entry, int32_t status)
 {
     struct rrto_worker *worker = exec->worker;
@@ -357,6 +368,7 @@ static bool fill_reply(struct rrto_exec *exec, struct rrto_completion_entry *ent
                                            .starved_us = waited_us > UINT32_MAX ? UINT32_MAX : (uint32_t)waited_us};
     if (worker->reply_times)
         fill_times(worker, entry);
+    fill_coding(worker, entry);
     if (exec->reply.size) {
         entry->fields = malloc(exec->reply.size);
         if (!entry->fields)
@@ -415,6 +427,36 @@ static uint64_t compute_deadline(struct rrto_worker *worker, struct rrto_complet
     return worker->busy_until_ns;
 }
 
+/* Whether the op is what the one that it was predicted from was. */
+static bool is_same(const struct rrto_exec *exec)
+{
+    const struct rrto_log *log = rrto_record_decoder_log(exec->worker->decoder);
+    size_t n = 0, n_source = 0;
+    const uint8_t *op = rrto_log_get(log, exec->position, &n);
+    const uint8_t *source = exec->source == UINT64_MAX ? NULL : rrto_log_get(log, exec->source, &n_source);
+    return op && source && n == n_source && memcmp(op, source, n) == 0;
+}
+
+/* Where the piece stands among payloads, for coding: each of up to four pieces has its place; of more than that, all
+ * but a shorter last one share one, and each follows the one before. */
+static void place_piece(const struct rrto_exec *exec, struct rrto_completion_entry *entry)
+{
+    enum { PLACES = 8, OWN = 4 };
+    uint64_t n_pieces = (exec->n_down + RRTO_WORKER_PIECE_BYTES - 1) / RRTO_WORKER_PIECE_BYTES;
+    uint64_t piece = exec->down_offset / RRTO_WORKER_PIECE_BYTES, source = exec->source;
+    if (n_pieces > OWN) {
+        bool last = entry->n_data < RRTO_WORKER_PIECE_BYTES;
+        if (piece > 0 && !last) {
+            source = exec->position;
+            entry->same = true;
+        }
+        piece = last ? OWN : 0;
+    }
+    entry->place = exec->position * PLACES + piece;
+    entry->same = entry->same || is_same(exec);
+    entry->before = source == UINT64_MAX ? UINT64_MAX : source * PLACES + piece;
+}
+
 int32_t rrto_worker_complete_after(struct rrto_exec *exec, void *stream, void *event, void *down, uint64_t n_down)
 {
     struct rrto_worker *worker = exec->worker;
@@ -451,6 +493,8 @@ int32_t rrto_worker_complete_after(struct rrto_exec *exec, void *stream, void *e
     entry->data = down;
     entry->n_data = n_down;
     entry->offset = exec->down_offset;
+    if (down)
+        place_piece(exec, entry);
     entry->not_before_ns = compute_deadline(worker, entry);
     rrto_completion_add(&worker->completion, entry);
     return 0;

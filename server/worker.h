@@ -34,7 +34,9 @@ struct rrto_exec {
     struct rrto_buf reply; /* reply fields go here (rrto_pack_reply_<op>) */
     bool deferred;         /* set by a handler that handed the reply to the completion thread */
     uint8_t library;       /* the op's, enum rrto_wire_library */
+    uint64_t source;       /* the place in the log of the op that this one repeats; UINT64_MAX: of none */
     uint64_t down_offset;  /* where the next down piece stands in the op's payload */
+    uint64_t n_down;       /* bytes of that payload */
 };
 
 /* Generated: decodes and executes one op. Returns the vendor's status (>= 0) or an rrto_status (< 0, the peer broke the

@@ -141,11 +141,13 @@ int main(int argc, char **argv)
         rrto_sandbox_enter();
     rrto_reader_init(&worker.reader, &worker.conn);
     rrto_staging_init(&worker.staging, &worker.driver, worker.options.staging);
+    rrto_results_init(&worker.results, &worker.conn, worker.results_past_bytes, worker.results_stress);
     if (rrto_outbox_start(&worker.outbox, &worker.conn, worker.options.staging, enter_context, &worker) != RRTO_OK ||
         rrto_completion_init(&worker.completion, &worker.driver, worker.context, &worker.outbox) != RRTO_OK) {
         rrto_error("out of memory or threads");
         return 1;
     }
+    worker.outbox.results = worker.results.on ? &worker.results : NULL;
     worker.completion.text = &worker.text;
     rrto_text_attach(&worker.text, &worker.outbox, worker.hello_minor >= RRTO_WIRE_MINOR_TEXT);
     status = rrto_worker_run(&worker);

@@ -120,6 +120,7 @@ int32_t rrto_server_mem_copy_d2h(struct rrto_exec *exec, const struct rrto_args_
     if (args->n_bytes == 0)
         return exec->wait ? rrto_worker_complete_after(exec, stream, NULL, NULL, 0) : 0;
     bool wait = exec->wait;
+    exec->n_down = args->n_bytes;
     for (uint64_t offset = 0; offset < args->n_bytes;) {
         uint64_t left = args->n_bytes - offset, n = left < RRTO_WORKER_PIECE_BYTES ? left : RRTO_WORKER_PIECE_BYTES;
         void *down = rrto_worker_staging(worker, n);

@@ -30,7 +30,7 @@
     X(period_us, "RRTO_PERIOD_US", UINT, "0",                                                                          \
       "hold inferences back so that one begins every so many microseconds (an open loop, set by rrto bench)")          \
     X(codec_stress, "RRTO_CODEC_STRESS", UINT, "0",                                                                    \
-      "tests: a seed; every payload to the device is coded, by any model")                                             \
+      "tests: a seed; every payload, either way, is coded, by any model")                                              \
     X(token_bits, "RRTO_TOKEN_BITS", UINT, "64", "tests: bits of a token that are looked at; few make tokens collide") \
     X(memory, "RRTO_MEMORY", UINT, "0", "device memory to ask for, in bytes; 0 = what the server grants")              \
     X(connect_timeout_ms, "RRTO_CONNECT_TIMEOUT_MS", UINT, "5000", "how long to try to reach the server")

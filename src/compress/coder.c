@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-enum { BUFFERS = 7, SLACK_BYTES = 64 };
+enum { BUFFERS = 8, SLACK_BYTES = 64 };
 
 struct rrto_payload_coder *rrto_payload_coder_create(void)
 {
@@ -14,6 +14,7 @@ struct rrto_payload_coder *rrto_payload_coder_create(void)
     if (!coder)
         return NULL;
     rrto_buf_init(&coder->body, 4 * RRTO_PAYLOAD_CHUNK_BYTES);
+    rrto_buf_init(&coder->next, SIZE_MAX);
     size_t n = RRTO_PAYLOAD_CHUNK_BYTES + SLACK_BYTES;
     uint8_t *memory = malloc(BUFFERS * n);
     coder->last_residual = memory;
@@ -25,7 +26,8 @@ struct rrto_payload_coder *rrto_payload_coder_create(void)
     void **buffers[] = {&coder->residual, &coder->trial, &coder->coded, &coder->numbers, &coder->past_numbers};
     for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++)
         *buffers[i] = memory + (i + 1) * n;
-    coder->bytes = memory + (BUFFERS - 1) * n;
+    coder->bytes = memory + (BUFFERS - 2) * n;
+    coder->place_bytes = memory + (BUFFERS - 1) * n;
     coder->memory = memory;
     return coder;
 }
@@ -36,8 +38,14 @@ void rrto_payload_coder_destroy(struct rrto_payload_coder *coder)
         return;
     rrto_entropy_fini(&coder->entropy);
     rrto_buf_fini(&coder->body);
+    rrto_buf_fini(&coder->next);
     free(coder->memory);
     free(coder);
+}
+
+const struct rrto_payload_model *rrto_payload_coder_model(const struct rrto_payload_coder *coder)
+{
+    return &coder->model;
 }
 
 void rrto_payload_past_init(struct rrto_payload_past *past, size_t max_bytes)
@@ -134,6 +142,7 @@ void rrto_payload_begin(struct rrto_payload_coder *coder, struct rrto_payload_pa
     coder->model = *model;
     coder->past = past;
     coder->n = n;
+    coder->keeps = false;
     coder->n_done = coder->group_at = coder->band_at = 0;
     coder->plane = 0;
     coder->last.n = 0;

@@ -27,8 +27,11 @@ struct rrto_payload_coder {
     struct rrto_entropy entropy;
     struct rrto_payload_model model;
     struct rrto_payload_past *past;
-    const uint8_t *data; /* of the payload to code */
-    uint8_t *to;         /* of the payload to decode */
+    const uint8_t *data;  /* of the payload to code; read once, a chunk at a time: its owner may be writing to it */
+    const uint8_t *held;  /* the chunk under way, as it was read */
+    struct rrto_buf next; /* if `keeps`: all chunks as they were read, what the past will be */
+    bool keeps;
+    uint8_t *to; /* of the payload to decode */
     size_t n, n_done;
     size_t group_at, band_at; /* the next chunk: bytes before its group, and before its band within a plane */
     unsigned plane;
@@ -36,7 +39,7 @@ struct rrto_payload_coder {
     void *memory;
     void *last_residual, *residual, *trial, *coded; /* RRTO_PAYLOAD_CHUNK_BYTES each, like what follows */
     void *numbers, *past_numbers;
-    uint8_t *bytes;
+    uint8_t *bytes, *place_bytes;
     struct rrto_buf body;
     size_t palette_bytes;      /* in the body */
     struct rrto_palette *kept; /* the past's, or else own */

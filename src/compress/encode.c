@@ -9,7 +9,27 @@ void rrto_payload_encode(struct rrto_payload_coder *coder, struct rrto_payload_p
     rrto_payload_model_clean(&clean);
     rrto_payload_begin(coder, past, &clean, n);
     coder->data = data;
+    rrto_buf_clear(&coder->next);
+    coder->keeps = n > 0 && past && n <= past->bytes.max && rrto_buf_reserve(&coder->next, n);
     rrto_payload_pack_head(out, &clean);
+}
+
+void rrto_payload_encode_end(struct rrto_payload_coder *coder)
+{
+    if (!coder->past)
+        return;
+    struct rrto_buf *past = &coder->past->bytes;
+    rrto_buf_clear(past);
+    if (!coder->keeps)
+        return;
+    uint8_t *data = past->data;
+    size_t capacity = past->capacity;
+    past->data = coder->next.data;
+    past->capacity = coder->next.capacity;
+    past->size = coder->n;
+    coder->next.data = data;
+    coder->next.capacity = capacity;
+    coder->keeps = false;
 }
 
 /* One word of four bytes, again and again. */
@@ -107,16 +127,23 @@ static void encode_plane(struct rrto_payload_coder *coder, struct rrto_plane pla
     coder->last = plane;
 }
 
+/* Whether the register is of use: keys of a wider word may be left in it, and would not be told apart in this one. */
+static bool fits(const struct rrto_palette *known, unsigned width)
+{
+    return known->n > 0 && known->keys[known->n - 1] <= rrto_word_mask(width);
+}
+
 /* Indices into a palette: coder->numbers. RRTO_PALETTE_ABSENT: too many different words. */
 static enum rrto_palette_source encode_palette(struct rrto_payload_coder *coder, struct rrto_words words,
                                                const struct rrto_palette *known, struct rrto_palette *palette,
                                                struct rrto_palette *ret_added)
 {
-    *palette = *known;
+    bool known_fits = fits(known, words.width);
+    *palette = known_fits ? *known : (struct rrto_palette){0};
     if (rrto_palette_map(palette, &coder->index, words, coder->numbers, ret_added))
         return palette->n == ret_added->n ? RRTO_PALETTE_NEW : ret_added->n ? RRTO_PALETTE_MORE : RRTO_PALETTE_KEPT;
     *palette = (struct rrto_palette){0};
-    if (known->n && rrto_palette_map(palette, &coder->index, words, coder->numbers, ret_added))
+    if (known_fits && rrto_palette_map(palette, &coder->index, words, coder->numbers, ret_added))
         return RRTO_PALETTE_NEW;
     *palette = *known;
     return RRTO_PALETTE_ABSENT;
@@ -132,7 +159,7 @@ static void put_palette(struct rrto_payload_coder *coder, const struct rrto_pale
 static void encode_channel(struct rrto_payload_coder *coder, const struct rrto_chunk_place *place, unsigned channel)
 {
     const struct rrto_payload_model *model = &coder->model;
-    struct rrto_words words = rrto_channel_words(model, coder->data + place->at, place->n, channel), past_words = words;
+    struct rrto_words words = rrto_channel_words(model, coder->held, place->n, channel), past_words = words;
     const uint8_t *past = rrto_payload_past_at(coder, place);
     past_words.at = past ? past + channel * model->width : NULL;
     bool wants_past = past && (model->predictors & 1u << RRTO_PREDICT_PAST);
@@ -171,13 +198,13 @@ static bool encode_planes(struct rrto_payload_coder *coder, const struct rrto_ch
         coder->last.n = 0;
     for (unsigned channel = 0; channel < model->channels; channel++)
         encode_channel(coder, place, channel);
-    rrto_buf_put(&coder->body, coder->data + place->at + place->n - tail, tail);
+    rrto_buf_put(&coder->body, coder->held + place->n - tail, tail);
     return true;
 }
 
 static enum rrto_chunk encode_body(struct rrto_payload_coder *coder, const struct rrto_chunk_place *place)
 {
-    const uint8_t *data = coder->data + place->at, *past = rrto_payload_past_at(coder, place);
+    const uint8_t *data = coder->held, *past = rrto_payload_past_at(coder, place);
     struct rrto_buf *body = &coder->body;
     rrto_buf_clear(body);
     if (encode_fill(body, data, place->n))
@@ -199,6 +226,9 @@ static enum rrto_chunk encode_body(struct rrto_payload_coder *coder, const struc
 static enum rrto_chunk encode_next(struct rrto_payload_coder *coder, const struct rrto_chunk_place *place)
 {
     coder->palette_bytes = 0;
+    uint8_t *held = coder->keeps ? coder->next.data + place->at : coder->place_bytes;
+    memcpy(held, coder->data + place->at, place->n);
+    coder->held = held;
     enum rrto_chunk kind = encode_body(coder, place);
     if (kind == RRTO_CHUNK_PLANES)
         rrto_payload_keep_palettes(coder, place);
@@ -216,7 +246,7 @@ bool rrto_payload_encode_chunk(struct rrto_payload_coder *coder, struct rrto_buf
     enum rrto_chunk kind = encode_next(coder, &place);
     rrto_put_u8(out, (uint8_t)kind);
     if (kind == RRTO_CHUNK_RAW) {
-        rrto_buf_put(out, coder->data + place.at, place.n);
+        rrto_buf_put(out, coder->held, place.n);
     } else {
         rrto_put_varint(out, coder->body.size);
         rrto_buf_put(out, coder->body.data, coder->body.size);

@@ -11,7 +11,9 @@ enum {
     BAND_BYTES = 1 << 16,  /* of a chunk, where planes do not decide */
     SMALLEST_BYTES = 256,  /* below, nothing is worth a model */
     CUTS = 4,
-    MARGIN = 64 /* a model that is not simpler has to be better by one part in so many */
+    BULK_BYTES = 1 << 15, /* of what comes once, in each trial, */
+    BULK_BANDS = 4,       /* from so many places */
+    MARGIN = 64           /* a model that is not simpler has to be better by one part in so many */
 };
 
 #define ALL_PREDICTORS ((uint8_t)((1u << RRTO_PREDICTORS) - 1))
@@ -21,7 +23,8 @@ struct trials {
     struct rrto_payload_past *past;
     const uint8_t *data;
     size_t n;
-    uint32_t band_bytes; /* of a band in a trial */
+    uint32_t band_bytes; /* of a band in a trial, */
+    uint32_t n_bytes;    /* and of all of them */
     struct rrto_payload_model best;
     uint64_t best_cost; /* coded bytes in 1/65536 of the payload's bytes */
 };
@@ -42,7 +45,7 @@ static uint64_t cost_of(struct trials *trials, const struct rrto_payload_model *
     if (plane == 0 || group > trials->n)
         plane = group = trials->n;
     size_t middle = trials->n / group / 2 * group, coded = 0, palettes = 0;
-    size_t n_bands = TRIAL_BYTES / band / trial.group;
+    size_t n_bands = trials->n_bytes / band / trial.group;
     if (n_bands > (plane + band - 1) / band)
         n_bands = (plane + band - 1) / band;
     if (n_bands == 0)
@@ -155,6 +158,7 @@ void rrto_payload_infer(struct rrto_payload_coder *coder, struct rrto_payload_pa
                             .data = data,
                             .n = n,
                             .band_bytes = TRIAL_BYTES / TRIAL_BANDS,
+                            .n_bytes = TRIAL_BYTES,
                             .best_cost = 1 << 16};
     trials.best = (struct rrto_payload_model){.how = RRTO_PAYLOAD_RAW};
     if (n >= SMALLEST_BYTES) {
@@ -171,6 +175,30 @@ void rrto_payload_infer(struct rrto_payload_coder *coder, struct rrto_payload_pa
     }
     rrto_payload_model_clean(&trials.best);
     trials.best.band = band_of(&trials.best);
+    rrto_payload_model_clean(&trials.best);
+    *ret_model = trials.best;
+}
+
+void rrto_payload_infer_bulk(struct rrto_payload_coder *coder, const void *data, size_t n,
+                             struct rrto_payload_model *ret_model)
+{
+    struct trials trials = {.coder = coder,
+                            .data = data,
+                            .n = n,
+                            .band_bytes = BULK_BYTES / BULK_BANDS,
+                            .n_bytes = BULK_BYTES,
+                            .best_cost = 1 << 16};
+    struct rrto_payload_model model = {.how = RRTO_PAYLOAD_ZSTD};
+    trials.best = (struct rrto_payload_model){.how = RRTO_PAYLOAD_RAW};
+    if (n >= SMALLEST_BYTES) {
+        try_model(&trials, &model);
+        model = (struct rrto_payload_model){
+            .how = RRTO_PAYLOAD_PLANES, .channels = 1, .predictors = 1u << RRTO_PREDICT_NONE};
+        for (model.width = 4; model.width > 0; model.width /= 2)
+            try_model(&trials, &model);
+    }
+    rrto_payload_model_clean(&trials.best);
+    trials.best.band = (uint32_t)BAND_BYTES / trials.best.width;
     rrto_payload_model_clean(&trials.best);
     *ret_model = trials.best;
 }

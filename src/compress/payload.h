@@ -50,7 +50,8 @@ void rrto_payload_past_fini(struct rrto_payload_past *past);
 /* After a payload has been coded, or decoded: keeps it, if it is not too large. */
 void rrto_payload_past_keep(struct rrto_payload_past *past, const void *data, size_t n);
 
-/* Scratch for coding or decoding one payload at a time, some 2.5 MiB. NULL: out of memory. */
+/* Scratch for coding or decoding one payload at a time, some 2.8 MiB, and for coding as much as a past may keep. NULL:
+ * out of memory. */
 struct rrto_payload_coder;
 struct rrto_payload_coder *rrto_payload_coder_create(void);
 void rrto_payload_coder_destroy(struct rrto_payload_coder *coder);
@@ -59,20 +60,30 @@ void rrto_payload_coder_destroy(struct rrto_payload_coder *coder);
  * slot, and again when the ratio falls. Never fails; the worst model is RRTO_PAYLOAD_RAW. */
 void rrto_payload_infer(struct rrto_payload_coder *coder, struct rrto_payload_past *past, const void *data, size_t n,
                         struct rrto_payload_model *ret_model);
+/* The same for what comes once, such as weights, in a tenth of the time: no structure is looked for, only whether the
+ * bytes of words of some width are worth coding each on its own. */
+void rrto_payload_infer_bulk(struct rrto_payload_coder *coder, const void *data, size_t n,
+                             struct rrto_payload_model *ret_model);
 /* Makes a model sound, whatever it was: what the format cannot say is set to what it can. */
 void rrto_payload_model_clean(struct rrto_payload_model *model);
 
-/* Begins a payload: appends the head. data and past are lent until the last chunk. past may be NULL, on both sides. */
+/* Begins a payload: appends the head. data and past are lent until the end. past may be NULL, on both sides. */
 void rrto_payload_encode(struct rrto_payload_coder *coder, struct rrto_payload_past *past,
                          const struct rrto_payload_model *model, const void *data, size_t n, struct rrto_buf *out);
 /* Appends the next chunk. False when there was none left: the payload is complete. out must have a maximum that leaves
  * RRTO_PAYLOAD_CODED_BYTES; out->failed otherwise. */
 bool rrto_payload_encode_chunk(struct rrto_payload_coder *coder, struct rrto_buf *out);
 
+/* After the last chunk: the past keeps what was coded, if it is not too large. Every byte of data has been read exactly
+ * once, so that both sides keep the same even where somebody has been writing to it meanwhile. */
+void rrto_payload_encode_end(struct rrto_payload_coder *coder);
+
 /* Begins a payload of n bytes, which go to `to`. RRTO_TRUNCATED: the head has not come completely; RRTO_PROTOCOL.
  * ret_used: bytes of the head. */
 int rrto_payload_decode(struct rrto_payload_coder *coder, struct rrto_payload_past *past, void *to, size_t n,
                         const void *coded, size_t n_coded, size_t *ret_used);
+/* The model of the payload under way, or of the last one. */
+const struct rrto_payload_model *rrto_payload_coder_model(const struct rrto_payload_coder *coder);
 /* Decodes the next chunk if it has come completely. RRTO_TRUNCATED: it has not, and nothing has happened; more than
  * RRTO_PAYLOAD_CODED_BYTES are never needed. RRTO_PROTOCOL: the payload is lost. ret_n: bytes of the payload that are
  * there now, in chunks; n when it is complete. */

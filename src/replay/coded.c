@@ -18,16 +18,33 @@ void rrto_coded_slots_fini(struct rrto_coded_slots *slots)
         rrto_payload_past_fini(&slots->pasts[i]);
 }
 
-bool rrto_coded_keep(struct rrto_coded_slots *slots, unsigned slot, const void *data, size_t n)
+void rrto_coded_count(struct rrto_counters_coded *to, uint64_t n, uint64_t n_sent,
+                      const struct rrto_payload_model *model)
 {
-    struct rrto_payload_past *past = &slots->pasts[slot];
+    to->payloads++;
+    to->bytes += n;
+    to->sent_bytes += n_sent;
+    to->row = model->row;
+    to->plane = model->plane;
+    to->band = model->band;
+    to->how = model->how;
+    to->width = model->width;
+    to->order = model->order;
+    to->channels = model->channels;
+    to->group = model->group;
+}
+
+/* False: out of memory. */
+static bool keep(struct rrto_payload_past *past, const void *data, size_t n)
+{
     rrto_payload_past_keep(past, data, n);
     return n > past->bytes.max || !past->bytes.failed;
 }
 
-void rrto_coded_reader_init(struct rrto_coded_reader *reader, uint64_t past_bytes)
+void rrto_coded_reader_init(struct rrto_coded_reader *reader, uint64_t past_bytes, uint64_t (*now_ns)(void))
 {
     memset(reader, 0, sizeof *reader);
+    reader->now_ns = now_ns;
     rrto_coded_slots_init(&reader->slots, past_bytes);
     rrto_buf_init(&reader->bytes, BUFFER_BYTES);
 }
@@ -54,6 +71,11 @@ int rrto_coded_reader_begin(struct rrto_coded_reader *reader, void *to, size_t n
     return RRTO_OK;
 }
 
+const struct rrto_payload_model *rrto_coded_reader_model(const struct rrto_coded_reader *reader)
+{
+    return rrto_payload_coder_model(reader->coder);
+}
+
 /* One step with what has come: RRTO_TRUNCATED when that is too little. */
 static int step(struct rrto_coded_reader *reader, const uint8_t *data, size_t n, size_t *ret_used)
 {
@@ -76,8 +98,7 @@ static int step(struct rrto_coded_reader *reader, const uint8_t *data, size_t n,
     return reader->slot < RRTO_CODED_SLOTS ? RRTO_OK : RRTO_PROTOCOL;
 }
 
-int rrto_coded_reader_feed(struct rrto_coded_reader *reader, const void *data, size_t n, size_t *ret_taken,
-                           bool *ret_complete)
+static int feed(struct rrto_coded_reader *reader, const void *data, size_t n, size_t *ret_taken, bool *ret_complete)
 {
     struct rrto_buf *bytes = &reader->bytes;
     size_t room = BUFFER_BYTES - bytes->size, take = n < room ? n : room, at = 0, used;
@@ -95,7 +116,7 @@ int rrto_coded_reader_feed(struct rrto_coded_reader *reader, const void *data, s
         *ret_taken = take - (bytes->size - at);
         *ret_complete = true;
         rrto_buf_clear(bytes);
-        return rrto_coded_keep(&reader->slots, reader->slot, reader->to, reader->n) ? RRTO_OK : RRTO_NO_MEMORY;
+        return keep(&reader->slots.pasts[reader->slot], reader->to, reader->n) ? RRTO_OK : RRTO_NO_MEMORY;
     }
     if (status != RRTO_TRUNCATED || bytes->size - at == BUFFER_BYTES)
         return RRTO_PROTOCOL;
@@ -103,4 +124,13 @@ int rrto_coded_reader_feed(struct rrto_coded_reader *reader, const void *data, s
     bytes->size -= at;
     *ret_taken = take;
     return RRTO_OK;
+}
+
+int rrto_coded_reader_feed(struct rrto_coded_reader *reader, const void *data, size_t n, size_t *ret_taken,
+                           bool *ret_complete)
+{
+    uint64_t start = reader->now_ns();
+    int status = feed(reader, data, n, ret_taken, ret_complete);
+    reader->spent_ns += reader->now_ns() - start;
+    return status;
 }

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "replay/coding.h"
 
+#include "replay/arrival.h"
+
 enum {
-    LEARN_LEAST_NS = 500000, /* a payload that takes less than this on the link is sent as it is */
     LEAST_BAND = 4096,       /* words: chunks do not become smaller */
     RETRY_PAYLOADS = 256,    /* where coding did not pay, it is tried again after so many */
     PROBE_PAYLOADS = 64,     /* where coding may be slower than the link, the link is measured again after so many */
     WORSE_PAYLOADS = 4,      /* in a row: the slot's payloads have changed in kind */
+    BULK_RETRY_PAYLOADS = 8, /* the same, of those that come once */
+    LEAST_GAIN = 32,         /* of what comes once, one part in so many: else another model is looked for */
     LOSING_PAYLOADS = 4,     /* in a row: coding does not pay; one may just have been interrupted */
 };
 
@@ -31,17 +34,20 @@ static uint64_t link_ns(const struct rrto_coding *coding, uint64_t n)
     return coding->rate ? n * 1000000 / coding->rate : 0;
 }
 
-/* The slot of the place that the op at `source` had, or the one that was not used for longest. */
-static struct rrto_coding_slot *slot_of(struct rrto_coding *coding, uint64_t source, uint64_t n)
+/* The slot whose last payload was at `before`, or else, if the op has repeated without any change, the one that was not
+ * used for longest. NULL: the payload comes once, as far as one can tell. */
+static struct rrto_coding_slot *slot_of(struct rrto_coding *coding, uint64_t before, bool same, uint64_t n)
 {
     struct rrto_coding_slot *oldest = &coding->known[0];
-    for (unsigned i = 0; i < RRTO_CODED_SLOTS; i++) {
+    for (unsigned i = 0; i < RRTO_CODING_BULK; i++) {
         struct rrto_coding_slot *slot = &coding->known[i];
-        if (slot->position == source + 1 && slot->n == n)
+        if (slot->place == before + 1 && slot->n == n)
             return slot;
         if (slot->used < oldest->used)
             oldest = slot;
     }
+    if (!same)
+        return NULL;
     *oldest = (struct rrto_coding_slot){.n = n};
     return oldest;
 }
@@ -58,7 +64,9 @@ static bool pays(const struct rrto_coding *coding, const struct rrto_coding_slot
 static void learn(struct rrto_coding *coding, struct rrto_coding_slot *slot, const void *data)
 {
     unsigned number = (unsigned)(slot - coding->known);
+    uint64_t start = coding->now_ns();
     rrto_payload_infer(coding->coder, &coding->slots.pasts[number], data, slot->n, &slot->model);
+    coding->spent_ns += coding->now_ns() - start;
     slot->learned = true;
     slot->n_coded = slot->encode_ns = slot->first_ns = slot->best_coded = 0;
     slot->n_worse = slot->n_losing = 0;
@@ -87,7 +95,7 @@ static bool wants(struct rrto_coding *coding, struct rrto_coding_slot *slot, con
         return false;
     }
     if (!slot->learned) {
-        if (link_ns(coding, slot->n) < LEARN_LEAST_NS || !have_coder(coding))
+        if (link_ns(coding, slot->n) < RRTO_CODING_LEAST_NS || !have_coder(coding))
             return false;
         learn(coding, slot, data);
     }
@@ -101,6 +109,35 @@ static bool wants(struct rrto_coding *coding, struct rrto_coding_slot *slot, con
         slot->n_unprobed = 0;
         return false;
     }
+    return true;
+}
+
+/* What comes once is coded on its way out, if that is faster than it can leave and takes something off it; one model
+ * for all of it, as long as it does. */
+static bool wants_bulk(struct rrto_coding *coding, const void *data, uint64_t n)
+{
+    struct rrto_coding_slot *slot = &coding->known[RRTO_CODING_BULK];
+    uint64_t rate = coding->rate ? coding->rate : coding->rate_out;
+    if (n < RRTO_CODING_BULK_BYTES || rate == 0 || n * 1000000 / rate < RRTO_CODING_LEAST_NS || !have_coder(coding))
+        return false;
+    if (slot->wait > 0) {
+        slot->wait--;
+        return false;
+    }
+    if (!slot->learned) {
+        uint64_t start = coding->now_ns();
+        rrto_payload_infer_bulk(coding->coder, data, n, &slot->model);
+        coding->spent_ns += coding->now_ns() - start;
+        slot->learned = true;
+    }
+    if (slot->model.how == RRTO_PAYLOAD_RAW || slot->encode_ns * rate * 2 > slot->n * 1000000) {
+        slot->wait = BULK_RETRY_PAYLOADS;
+        slot->learned = false;
+        slot->encode_ns = 0;
+        return false;
+    }
+    coding->last = RRTO_CODING_BULK;
+    slot->n = n;
     return true;
 }
 
@@ -137,7 +174,7 @@ static bool any_model(struct rrto_coding *coding, const void *data, uint64_t n)
     return true;
 }
 
-bool rrto_coding_wants(struct rrto_coding *coding, uint64_t position, uint64_t source, bool same, const void *data,
+bool rrto_coding_wants(struct rrto_coding *coding, uint64_t place, uint64_t before, bool same, const void *data,
                        uint64_t n)
 {
     if (coding->stress)
@@ -146,10 +183,12 @@ bool rrto_coding_wants(struct rrto_coding *coding, uint64_t position, uint64_t s
         return false;
     coding->last_coded = false;
     coding->n_payloads++;
-    if (source == UINT64_MAX || !same)
-        return false;
-    struct rrto_coding_slot *slot = slot_of(coding, source, n);
-    slot->position = position + 1;
+    struct rrto_coding_slot *slot = before == UINT64_MAX ? NULL : slot_of(coding, before, same, n);
+    if (!slot) {
+        coding->last_coded = wants_bulk(coding, data, n);
+        return coding->last_coded;
+    }
+    slot->place = place + 1;
     slot->used = coding->n_payloads;
     coding->last = (unsigned)(slot - coding->known);
     coding->last_coded = wants(coding, slot, data);
@@ -173,6 +212,7 @@ bool rrto_coding_chunk(struct rrto_coding *coding, struct rrto_buf *out)
         return false;
     uint64_t spent = coding->now_ns() - start;
     slot->now_encode_ns += spent;
+    coding->spent_ns += spent;
     if (slot->now_first_ns == 0)
         slot->now_first_ns = spent ? spent : 1;
     coding->n_out += out->size - before;
@@ -185,17 +225,22 @@ static uint64_t lately(uint64_t before, uint64_t now)
     return before == 0 || now < before ? now : before + (now - before) / 8;
 }
 
-void rrto_coding_end(struct rrto_coding *coding, const void *data, uint64_t n)
+void rrto_coding_end(struct rrto_coding *coding, uint64_t n)
 {
     struct rrto_coding_slot *slot = &coding->known[coding->last];
-    (void)rrto_coded_keep(&coding->slots, coding->last, data, n); /* without it, the next one does without */
+    rrto_payload_encode_end(coding->coder);
     slot->n_coded = coding->n_out;
     slot->first_ns = lately(slot->first_ns, slot->now_first_ns);
-    slot->encode_ns = lately(slot->encode_ns, slot->now_encode_ns);
+    slot->encode_ns =
+        coding->last == RRTO_CODING_BULK ? slot->now_encode_ns : lately(slot->encode_ns, slot->now_encode_ns);
     if (slot->first_ns > RRTO_CODING_FIRST_NS && slot->model.band > LEAST_BAND) {
         slot->model.band /= 2;
         rrto_payload_model_clean(&slot->model);
         slot->first_ns /= 2;
+    }
+    if (coding->last == RRTO_CODING_BULK) {
+        slot->learned = slot->n_coded < n - n / LEAST_GAIN;
+        return;
     }
     if (slot->best_coded == 0 || slot->n_coded < slot->best_coded)
         slot->best_coded = slot->n_coded;
@@ -206,13 +251,9 @@ void rrto_coding_end(struct rrto_coding *coding, const void *data, uint64_t n)
         slot->learned = false;
 }
 
-/* What a coded payload measures may be the coding: then it only says that the link is no slower. */
 void rrto_coding_measured(struct rrto_coding *coding, uint64_t rate)
 {
     const struct rrto_coding_slot *slot = &coding->known[coding->last];
-    bool bound = coding->last_coded && slot->n_coded && rate * slot->encode_ns > slot->n_coded * 1000000 / 2;
-    if (bound ? rate > coding->rate : rate > 0)
-        coding->rate = bound || !coding->rate ? rate : (3 * coding->rate + rate) / 4;
-    else if (rate == 0 && !coding->last_coded)
-        coding->rate = 0; /* as fast as it was read */
+    uint64_t n_coded = coding->last_coded ? slot->n_coded : 0;
+    coding->rate = rrto_arrival_learn(coding->rate, rate, n_coded, slot->encode_ns);
 }

@@ -101,14 +101,13 @@ static unsigned seq_levels(void)
 }
 
 /* Coded payloads: in the mode that predicts, or wherever they are forced. */
-static uint64_t past_bytes(const struct rrto_process *process, const struct rrto_config *config)
+static bool wants_coding(const struct rrto_process *process, const struct rrto_config *config)
 {
-    bool wanted = config->codec_stress || (process->mode->predict && !rrto_config_disabled("codec"));
-    return wanted ? RRTO_CODED_PAST_BYTES : 0;
+    return config->codec_stress || (process->mode->predict && !rrto_config_disabled("codec"));
 }
 
-static bool open_session(struct rrto_process *process, const struct rrto_conn *conn, uint64_t log_bytes,
-                         uint64_t past_bytes)
+static bool open_session(struct rrto_process *process, const struct rrto_conn *conn,
+                         const struct rrto_control_welcome *welcome)
 {
     const struct rrto_config *config = rrto_config_get();
     struct rrto_session_options options = {
@@ -125,7 +124,7 @@ static bool open_session(struct rrto_process *process, const struct rrto_conn *c
         .slot_kinds = slot_kinds(),
         .seq_levels = seq_levels(),
         .insist = !rrto_config_disabled("insist"),
-        .log_bytes = log_bytes,
+        .log_bytes = welcome->log_bytes,
         .chunk_bytes = clamp(config->frame_bytes, 64, RRTO_CHUNK_MAX_BYTES),
         .deviate = config->deviate,
         .token_hidden = config->token_bits < 64 ? UINT64_MAX << config->token_bits : 0,
@@ -133,7 +132,8 @@ static bool open_session(struct rrto_process *process, const struct rrto_conn *c
         .now_ns = rrto_now_ns,
         .inferences = process->inferences,
         .period_ns = config->period_us * 1000,
-        .past_bytes = past_bytes,
+        .past_bytes = welcome->past_bytes,
+        .results_past_bytes = welcome->results_past_bytes,
         .codec_stress = config->codec_stress,
         .trace = *config->trace ? rrto_trace_create(config->trace, (uint32_t)getpid()) : NULL,
     };
@@ -168,7 +168,9 @@ bool rrto_process_connect(struct rrto_process *process)
         .log_bytes = clamp(config->log_bytes, RRTO_LOG_MIN_BYTES, RRTO_LOG_MAX_BYTES) & ~(uint64_t)63,
         .slot_kinds = slot_kinds(),
         .reply_times = true,
-        .past_bytes = past_bytes(process, config),
+        .past_bytes = wants_coding(process, config) ? RRTO_CODED_PAST_BYTES : 0,
+        .results_past_bytes = wants_coding(process, config) ? RRTO_CODED_RESULTS_PAST_BYTES : 0,
+        .results_stress = config->codec_stress,
         .memory_wanted = config->memory,
         .n_candidates = claim.n,
     };
@@ -186,7 +188,7 @@ bool rrto_process_connect(struct rrto_process *process)
                           "or ask for less with RRTO_MEMORY");
     }
     describe(process, &welcome);
-    if (!open_session(process, &conn, welcome.log_bytes, welcome.past_bytes)) {
+    if (!open_session(process, &conn, &welcome)) {
         rrto_conn_close(&conn);
         return fail(process, RRTO_NO_MEMORY, server, "out of memory; set a smaller RRTO_LOG_BYTES");
     }

@@ -225,9 +225,10 @@ static inline uint64_t record(struct rrto_session *session, const struct rrto_se
     unsigned flags = (wait ? RRTO_RECORD_WAIT : 0u) | (info->flags & RRTO_OP_UP ? RRTO_RECORD_PAYLOAD : 0u) |
                      (prediction.same ? RRTO_RECORD_SAME : 0u);
     if (upload && upload->n_bytes > 0) {
+        if (!prediction.same)
+            rrto_session_measure_locked(session, upload->n_bytes);
         upload->coded = rrto_coding_wants(&session->coding, position, prediction.source, prediction.same, upload->bytes,
-                                          upload->n_bytes) &&
-                        rrto_session_snapshot(session, &upload->bytes, upload->n_bytes);
+                                          upload->n_bytes);
         flags |= upload->coded ? RRTO_RECORD_CODED : 0u;
     }
     size_t changed = 0;
@@ -255,6 +256,8 @@ static bool append(struct rrto_session *session, struct rrto_session_caller *cal
     waiter->position = position;
     if (extra && extra->ret_position)
         *extra->ret_position = position;
+    if (down && n_payload >= RRTO_CODING_LEAST_BYTES && session->options.results_past_bytes)
+        rrto_session_tell_rate_locked(session);
     if (down && n_payload > 0 &&
         !rrto_receiver_expect_down(&session->receiver, position, caller->lane, extra ? extra->down : NULL, n_payload)) {
         rrto_receiver_lose(&session->receiver, RRTO_NO_MEMORY,

@@ -7,6 +7,7 @@
 #include "base/format.h"
 #include "base/log.h"
 #include "base/status.h"
+#include "replay/payloads.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +41,7 @@ void rrto_receiver_fini(struct rrto_receiver *receiver)
     rrto_map_fini(&receiver->completed);
     free(receiver->down_rows);
     rrto_text_fini(&receiver->text);
+    rrto_payloads_fini(receiver);
     pthread_cond_destroy(&receiver->changed);
     pthread_mutex_destroy(&receiver->lock);
 }
@@ -181,10 +183,11 @@ static void completed_locked(struct rrto_receiver *receiver, const struct rrto_w
         (void)rrto_map_put(&receiver->completed, waiter->stream, waiter->position + 1);
 }
 
-static void count_down(struct rrto_receiver *receiver, uint64_t bytes, uint64_t payload)
+void rrto_receiver_count(struct rrto_receiver *receiver, uint64_t bytes, uint64_t payload, uint64_t sent)
 {
     __atomic_fetch_add(&receiver->counters->bytes_down, bytes, __ATOMIC_RELAXED);
     __atomic_fetch_add(&receiver->counters->payload_down, payload, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&receiver->counters->payload_sent_down, sent, __ATOMIC_RELAXED);
 }
 
 static int receive_reply(struct rrto_receiver *receiver, const struct rrto_chunk *chunk)
@@ -208,6 +211,16 @@ static int receive_reply(struct rrto_receiver *receiver, const struct rrto_chunk
             return status;
         rrto_reply_times_decode(bytes, &times);
         n -= RRTO_REPLY_TIMES_BYTES;
+    }
+    if (head.flags & RRTO_REPLY_CODING) {
+        uint32_t coding_us;
+        if (n < sizeof coding_us)
+            return RRTO_PROTOCOL;
+        status = rrto_reader_read(&receiver->reader, &coding_us, sizeof coding_us);
+        if (status != RRTO_OK)
+            return status;
+        receiver->counters->codec_server_ns += (uint64_t)coding_us * 1000;
+        n -= sizeof coding_us;
     }
     if (n > RRTO_REPLY_MAX_BYTES)
         return RRTO_TOO_LARGE;
@@ -276,43 +289,34 @@ static void note_value_locked(struct rrto_receiver *receiver, const struct rrto_
     __atomic_store_n(value, (uint32_t)digest | 1, __ATOMIC_RELAXED);
 }
 
-static int receive_data(struct rrto_receiver *receiver, const struct rrto_chunk *chunk)
+uint8_t *rrto_receiver_destination(struct rrto_receiver *receiver, uint64_t position, uint64_t offset, uint64_t n)
 {
-    uint8_t bytes[RRTO_DATA_HEAD_BYTES], *host = NULL;
-    struct rrto_data_head head;
-    int status = rrto_reader_read(&receiver->reader, bytes, sizeof bytes);
-    if (status != RRTO_OK)
-        return status;
-    rrto_data_head_decode(bytes, &head);
-    uint64_t n = chunk->n_bytes - sizeof bytes, row;
-    count_down(receiver, 0, n);
-    if (receiver->data_ns == 0)
-        receiver->data_ns = receiver->reader.woke_ns;
-
+    uint8_t *host = NULL;
+    uint64_t row;
     pthread_mutex_lock(&receiver->lock);
-    if (rrto_map_get(&receiver->downs, head.position, &row)) {
+    if (rrto_map_get(&receiver->downs, position, &row)) {
         struct rrto_down *down = &receiver->down_rows[row];
-        if (head.offset == down->n_received && n <= down->n_bytes - down->n_received)
+        if (offset == down->n_received && n <= down->n_bytes - down->n_received)
             host = down->host + down->n_received;
     }
     pthread_mutex_unlock(&receiver->lock);
-    if (!host)
-        return RRTO_PROTOCOL;
-    status = rrto_reader_read(&receiver->reader, host, n);
-    if (status != RRTO_OK)
-        return status;
+    return host;
+}
+
+void rrto_receiver_delivered(struct rrto_receiver *receiver, uint64_t position, uint64_t n)
+{
+    uint64_t row;
     pthread_mutex_lock(&receiver->lock);
-    if (rrto_map_get(&receiver->downs, head.position, &row)) {
+    if (rrto_map_get(&receiver->downs, position, &row)) {
         struct rrto_down *down = &receiver->down_rows[row];
         down->n_received += n;
         if (down->n_received == down->n_bytes) {
             note_value_locked(receiver, down);
-            remove_down_locked(receiver, head.position);
+            remove_down_locked(receiver, position);
+            pthread_cond_broadcast(&receiver->changed);
         }
     }
-    pthread_cond_broadcast(&receiver->changed);
     pthread_mutex_unlock(&receiver->lock);
-    return RRTO_OK;
 }
 
 static int receive_error(struct rrto_receiver *receiver, const struct rrto_chunk *chunk)
@@ -352,15 +356,20 @@ static int receive_error(struct rrto_receiver *receiver, const struct rrto_chunk
 static int receive_one(struct rrto_receiver *receiver, int timeout_ms)
 {
     struct rrto_chunk chunk;
+    uint64_t waited_ns = receiver->reader.waited_ns;
     int status = rrto_reader_chunk(&receiver->reader, timeout_ms, &chunk);
     if (status != RRTO_OK)
         return status;
-    count_down(receiver, RRTO_CHUNK_HEADER_BYTES + (uint64_t)chunk.n_bytes, 0);
+    rrto_receiver_count(receiver, RRTO_CHUNK_HEADER_BYTES + (uint64_t)chunk.n_bytes, 0, 0);
+    if (receiver->coded && receiver->coded->open && chunk.type != RRTO_CHUNK_CODED)
+        return RRTO_PROTOCOL;
     switch (chunk.type) {
     case RRTO_CHUNK_REPLY:
         return receive_reply(receiver, &chunk);
     case RRTO_CHUNK_DATA:
-        return receive_data(receiver, &chunk);
+        return rrto_payloads_data(receiver, &chunk, waited_ns);
+    case RRTO_CHUNK_CODED:
+        return rrto_payloads_coded(receiver, waited_ns);
     case RRTO_CHUNK_ERROR:
         return receive_error(receiver, &chunk);
     case RRTO_CHUNK_TEXT:

@@ -7,6 +7,8 @@
 
 #include "base/buf.h"
 #include "base/map.h"
+#include "replay/arrival.h"
+#include "replay/coded.h"
 #include "replay/text.h"
 #include "report/counters.h"
 #include "seq/seq.h"
@@ -53,6 +55,16 @@ struct rrto_down {
     bool used;
 };
 
+/* A payload that comes coded, in pieces. The leader's. */
+struct rrto_receiver_coded {
+    struct rrto_coded_reader reader;
+    uint8_t *piece; /* of RRTO_RESULT_MAX_BYTES: only what is complete gets into the application's memory, which it may
+                       be writing to */
+    bool open;      /* a piece has begun to come: nothing but the rest of it may */
+    struct rrto_coded_head head; /* of it */
+    uint64_t n_coded;            /* bytes of it so far */
+};
+
 struct rrto_receiver_error {
     int status;          /* RRTO_OK: none */
     const char *library; /* "" for transport trouble */
@@ -83,12 +95,20 @@ struct rrto_receiver {
     struct rrto_text_queue text;
     uint64_t data_ns;   /* when the first payload since the last reply began to come; the leader's */
     uint32_t link_rate; /* from the last reply that told one, in 100 kB/s; RRTO_RECEIVER_NO_RATE: taken; likewise */
+    struct rrto_receiver_coded *coded; /* NULL: payloads come as they are */
+    struct rrto_arrival arrival;       /* of the payload under way; the leader's */
+    bool arrival_seen;                 /* its first bytes had to be waited for: then its rate is the link's */
+    uint64_t rate_down;                /* of the link, by arrival.h; relaxed atomic */
     struct rrto_receiver_error error;
     struct rrto_counters *counters;
 };
 
 int rrto_receiver_init(struct rrto_receiver *receiver, struct rrto_conn *conn, struct rrto_counters *counters);
 void rrto_receiver_fini(struct rrto_receiver *receiver);
+
+/* From now on payloads may come coded; past_bytes, now_ns: as coded.h has them. Before the first byte. RRTO_NO_MEMORY.
+ */
+int rrto_receiver_accept_coded(struct rrto_receiver *receiver, uint64_t past_bytes, uint64_t (*now_ns)(void));
 
 /* Registers a waiter / the destination of a down payload. Before the op is sent. */
 void rrto_receiver_expect(struct rrto_receiver *receiver, struct rrto_waiter *waiter);

@@ -75,7 +75,8 @@ struct rrto_record_op {
     uint64_t hash; /* audit hash after this op */
     bool wait;     /* the client wants a REPLY for it */
     bool predicted;
-    void *payload; /* what the payload callback gave, filled; NULL when the op carries none */
+    uint64_t source; /* of which op of the log it was predicted; RRTO_RECORD_NO_SOURCE: of none */
+    void *payload;   /* what the payload callback gave, filled; NULL when the op carries none */
     uint64_t n_payload;
 };
 
@@ -99,8 +100,12 @@ struct rrto_record_decoder *rrto_record_decoder_create(uint64_t log_bytes, unsig
                                                        const struct rrto_record_callbacks *callbacks, void *arg);
 struct rrto_record_decoder *
 rrto_record_decoder_destroy(struct rrto_record_decoder *decoder); /* accepts NULL, returns NULL */
-/* From now on payloads may come coded; past_bytes: as coded.h has it. Before the first byte. RRTO_NO_MEMORY. */
-int rrto_record_decoder_accept_coded(struct rrto_record_decoder *decoder, uint64_t past_bytes);
+/* From now on payloads may come coded; past_bytes, now_ns: as coded.h has them. Before the first byte. RRTO_NO_MEMORY.
+ */
+int rrto_record_decoder_accept_coded(struct rrto_record_decoder *decoder, uint64_t past_bytes,
+                                     uint64_t (*now_ns)(void));
+/* How long decoding payloads has taken, altogether. */
+uint64_t rrto_record_decoder_coded_ns(const struct rrto_record_decoder *decoder);
 /* Takes the next bytes of the record stream, cut anywhere, payload included. Calls back as ops become complete. Returns
  * RRTO_OK or the failure, which is sticky: RRTO_PROTOCOL (malformed, or a source that is not in the log), RRTO_MISMATCH
  * (audit hash), RRTO_TOO_LARGE, RRTO_NO_MEMORY, or what a callback returned. */

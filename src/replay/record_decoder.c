@@ -68,13 +68,18 @@ struct rrto_record_decoder *rrto_record_decoder_destroy(struct rrto_record_decod
     return NULL;
 }
 
-int rrto_record_decoder_accept_coded(struct rrto_record_decoder *decoder, uint64_t past_bytes)
+int rrto_record_decoder_accept_coded(struct rrto_record_decoder *decoder, uint64_t past_bytes, uint64_t (*now_ns)(void))
 {
     decoder->coded = malloc(sizeof *decoder->coded);
     if (!decoder->coded)
         return RRTO_NO_MEMORY;
-    rrto_coded_reader_init(decoder->coded, past_bytes);
+    rrto_coded_reader_init(decoder->coded, past_bytes, now_ns);
     return RRTO_OK;
+}
+
+uint64_t rrto_record_decoder_coded_ns(const struct rrto_record_decoder *decoder)
+{
+    return decoder->coded ? decoder->coded->spent_ns : 0;
 }
 
 static int fail(struct rrto_record_decoder *decoder, int status)
@@ -85,8 +90,8 @@ static int fail(struct rrto_record_decoder *decoder, int status)
 }
 
 /* One op has been reconstructed: into the log, then to the owner, or its payload first. */
-static int finish_op(struct rrto_record_decoder *decoder, const uint8_t *bytes, size_t n, const struct rrto_slot *slots,
-                     unsigned n_slots, bool last)
+static int finish_op(struct rrto_record_decoder *decoder, uint64_t source, const uint8_t *bytes, size_t n,
+                     const struct rrto_slot *slots, unsigned n_slots, bool last)
 {
     decoder->hash = rrto_record_hash(decoder->hash, bytes, n);
     if (last && decoder->flags & RRTO_RECORD_HASH && decoder->hash != decoder->wanted_hash)
@@ -98,6 +103,7 @@ static int finish_op(struct rrto_record_decoder *decoder, const uint8_t *bytes, 
         .hash = decoder->hash,
         .wait = last && decoder->flags & RRTO_RECORD_WAIT,
         .predicted = decoder->kind == RRTO_RECORD_PREDICTED,
+        .source = source,
     };
     decoder->state = KIND;
     int status = RRTO_OK;
@@ -179,7 +185,7 @@ static int run_predicted(struct rrto_record_decoder *decoder)
         if (!reconstruct(decoder, &patches, i, source + i, from, n, &slots, &n_slots) ||
             (last && !rrto_patch_reader_done(&patches)))
             return fail(decoder, RRTO_PROTOCOL);
-        int status = finish_op(decoder, decoder->op.data, n, slots, n_slots, last);
+        int status = finish_op(decoder, source + i, decoder->op.data, n, slots, n_slots, last);
         if (status != RRTO_OK)
             return status;
     }
@@ -190,7 +196,7 @@ static int run(struct rrto_record_decoder *decoder)
 {
     return decoder->kind == RRTO_RECORD_PREDICTED
                ? run_predicted(decoder)
-               : finish_op(decoder, decoder->bytes.data, decoder->bytes.size, NULL, 0, true);
+               : finish_op(decoder, RRTO_RECORD_NO_SOURCE, decoder->bytes.data, decoder->bytes.size, NULL, 0, true);
 }
 
 /* Everything but the hash has been read. */

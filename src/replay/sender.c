@@ -9,7 +9,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
-enum { GIVE_BACK_BYTES = 4 << 20, LEAVING_BYTES = 16 << 10 };
+enum { GIVE_BACK_BYTES = 4 << 20, LEAVING_BYTES = 16 << 10, RATE_NS = 4000000 };
 
 int rrto_sender_init(struct rrto_sender *sender, struct rrto_conn *conn, uint64_t capacity)
 {
@@ -52,6 +52,7 @@ static int drain_locked(struct rrto_sender *sender)
         if (status != RRTO_OK || written == 0)
             break;
         sender->out += written;
+        sender->n_taken += written;
     }
     if (sender->out == sender->in) { /* low addresses again: what is resident is what was queued at most */
         if (sender->high > GIVE_BACK_BYTES)
@@ -94,6 +95,10 @@ int rrto_sender_put(struct rrto_sender *sender, struct iovec *iov, int n_iov, bo
         sender->last_ns = time_of(sender);
     }
     if (status == RRTO_OK && written < total) {
+        if (sender->in == sender->out) {
+            sender->waiting_ns = time_of(sender);
+            sender->n_taken = 0;
+        }
         for (int i = 0; i < n_iov; i++) {
             size_t skip = written < iov[i].iov_len ? written : iov[i].iov_len;
             written -= skip;
@@ -129,6 +134,15 @@ uint64_t rrto_sender_queued(struct rrto_sender *sender)
     uint64_t n = sender->in - sender->out;
     pthread_mutex_unlock(&sender->lock);
     return n;
+}
+
+uint64_t rrto_sender_rate(struct rrto_sender *sender)
+{
+    pthread_mutex_lock(&sender->lock);
+    uint64_t spent_ns = sender->in > sender->out ? time_of(sender) - sender->waiting_ns : 0;
+    uint64_t rate = spent_ns >= RATE_NS ? 1 + sender->n_taken * 1000000 / spent_ns : 0;
+    pthread_mutex_unlock(&sender->lock);
+    return rate;
 }
 
 bool rrto_sender_leaving(struct rrto_sender *sender)

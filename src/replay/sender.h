@@ -18,6 +18,7 @@ struct rrto_sender {
     int status;
     uint64_t (*now_ns)(void); /* NULL: the times stay 0 */
     uint64_t first_ns, last_began_ns, last_ns;
+    uint64_t waiting_ns, n_taken; /* since when bytes have been waiting in the ring, and how many have left since */
 };
 
 int rrto_sender_init(struct rrto_sender *sender, struct rrto_conn *conn, uint64_t capacity);
@@ -36,6 +37,9 @@ void rrto_sender_waited(struct rrto_sender *sender, struct rrto_sender_times *re
 /* Writes what the connection takes now. */
 int rrto_sender_drain(struct rrto_sender *sender);
 uint64_t rrto_sender_queued(struct rrto_sender *sender);
+/* How fast the connection takes what waits in the ring, in bytes per ms; 0: nothing waits, or not for long enough to
+ * tell. */
+uint64_t rrto_sender_rate(struct rrto_sender *sender);
 /* Whether bytes have not left this machine yet, as far as it can tell: in the ring or, more than a little, in the
  * socket. */
 bool rrto_sender_leaving(struct rrto_sender *sender);

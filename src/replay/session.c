@@ -5,8 +5,17 @@
 #include "base/log.h"
 #include "base/status.h"
 
+#include "wire/control.h"
+
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
+
+enum {
+    RATE_BYTES = 32,         /* of the message that tells the rate */
+    MEASURE_BYTES = 1 << 20, /* so many wait: who waits to see how fast they leave, delays nothing */
+    MEASURE_TURNS = 50,      /* looks, of 1 ms at most */
+};
 
 int rrto_session_init(struct rrto_session *session, const struct rrto_conn *conn,
                       const struct rrto_session_options *options, struct rrto_counters *counters)
@@ -39,13 +48,14 @@ int rrto_session_init(struct rrto_session *session, const struct rrto_conn *conn
     rrto_tracker_init(&session->tracker);
     rrto_memo_init(&session->answers);
     rrto_coding_init(&session->coding, options->past_bytes, options->codec_stress, options->now_ns);
-    rrto_buf_init(&session->snapshot, options->past_bytes / RRTO_CODED_SLOTS);
     int status = rrto_record_encoder_init(&session->encoder, options->log_bytes, options->slot_kinds);
     session->encoder.no_patches = !options->patch;
     if (status == RRTO_OK)
         status = rrto_receiver_init(&session->receiver, &session->conn, counters);
     if (status == RRTO_OK)
         status = rrto_sender_init(&session->sender, &session->conn, options->queue_bytes);
+    if (status == RRTO_OK && options->results_past_bytes)
+        status = rrto_receiver_accept_coded(&session->receiver, options->results_past_bytes, options->now_ns);
     session->sender.now_ns = options->now_ns;
     if (status == RRTO_OK && session->predict && !(session->seq = rrto_seq_create(session->encoder.log.max_ops)))
         status = RRTO_NO_MEMORY;
@@ -81,7 +91,6 @@ void rrto_session_fini(struct rrto_session *session, int timeout_ms)
     rrto_tracker_fini(&session->tracker);
     rrto_ahead_fini(&session->ahead);
     rrto_coding_fini(&session->coding);
-    rrto_buf_fini(&session->snapshot);
     rrto_memo_fini(&session->answers);
     rrto_map_fini(&session->polls);
     rrto_record_encoder_fini(&session->encoder);
@@ -207,17 +216,19 @@ static void put_pending(struct rrto_session *session, bool end)
     rrto_buf_clear(out);
 }
 
-bool rrto_session_snapshot(struct rrto_session *session, const void **bytes, uint64_t n)
+void rrto_session_measure_locked(struct rrto_session *session, uint64_t n)
 {
-    struct rrto_buf *snapshot = &session->snapshot;
-    if (n > snapshot->max)
-        return true;
-    rrto_buf_clear(snapshot);
-    rrto_buf_put(snapshot, *bytes, n);
-    if (snapshot->failed)
-        return false;
-    *bytes = snapshot->data;
-    return true;
+    struct rrto_coding *coding = &session->coding;
+    coding->rate_out = 0;
+    if (!coding->on || coding->rate || n < RRTO_CODING_BULK_BYTES)
+        return;
+    for (unsigned i = 0; i < MEASURE_TURNS; i++) {
+        coding->rate_out = rrto_sender_rate(&session->sender);
+        if (coding->rate_out || rrto_sender_queued(&session->sender) < MEASURE_BYTES ||
+            rrto_sender_drain(&session->sender) != RRTO_OK)
+            return;
+        (void)rrto_conn_wait(&session->conn, true, 1);
+    }
 }
 
 void rrto_session_send_coded_locked(struct rrto_session *session, const void *payload, uint64_t n)
@@ -237,8 +248,12 @@ void rrto_session_send_coded_locked(struct rrto_session *session, const void *pa
             put_pending(session, false);
         }
     }
-    rrto_coding_end(&session->coding, payload, n);
-    session->counters->payload_sent_up += n_sent + out->size - before;
+    rrto_coding_end(&session->coding, n);
+    n_sent += out->size - before;
+    session->counters->payload_sent_up += n_sent;
+    session->counters->codec_ns_up = session->coding.spent_ns;
+    rrto_coded_count(&session->counters->coded_up[session->coding.last], n, n_sent,
+                     rrto_coding_model(&session->coding));
     if (small)
         return;
     session->n_pending_literals = 0;
@@ -251,6 +266,31 @@ bool rrto_session_make_room(struct rrto_session *session, uint64_t n)
     if (n < RRTO_SESSION_EARLY_BYTES || rrto_sender_queued(&session->sender) <= half)
         return true;
     return make_room(session, half);
+}
+
+void rrto_session_tell_rate_locked(struct rrto_session *session)
+{
+    uint64_t rate = __atomic_load_n(&session->receiver.rate_down, __ATOMIC_RELAXED), told = session->told_rate;
+    if (rate == told || (rate && told && rate > told - told / 8 && rate < told + told / 8))
+        return;
+    session->told_rate = rate;
+    uint8_t bytes[RRTO_CHUNK_HEADER_BYTES + RATE_BYTES];
+    struct rrto_buf out = {
+        .data = bytes, .size = RRTO_CHUNK_HEADER_BYTES, .capacity = sizeof bytes, .max = sizeof bytes};
+    struct rrto_control *control = calloc(1, sizeof *control);
+    if (!control)
+        return;
+    control->kind = RRTO_CONTROL_LINK;
+    control->link.rate_down = rate;
+    int status = rrto_control_encode(&out, control);
+    free(control);
+    if (status != RRTO_OK)
+        return;
+    struct rrto_chunk chunk = {(uint32_t)(out.size - RRTO_CHUNK_HEADER_BYTES), RRTO_CHUNK_CONTROL, 0};
+    rrto_chunk_encode(bytes, &chunk);
+    struct iovec iov = {bytes, out.size};
+    __atomic_fetch_add(&session->counters->bytes_up, out.size, __ATOMIC_RELAXED);
+    put(session, &iov, 1, out.size);
 }
 
 bool rrto_session_subscribe(struct rrto_session *session, uint64_t position)

@@ -48,6 +48,7 @@ struct rrto_session_options {
     struct rrto_inferences *inferences; /* where inferences are recorded; may be NULL; owned by the caller */
     uint64_t period_ns;                 /* of an open loop; 0: inferences begin when the application begins them */
     uint64_t past_bytes;                /* for coded payloads, as agreed with the server; 0: none are coded */
+    uint64_t results_past_bytes;        /* for those that come */
     uint64_t codec_stress;              /* tests: a seed, and every payload is coded by any model; 0: no */
 };
 
@@ -71,7 +72,7 @@ struct rrto_session {
     uint64_t lanes_used; /* bit set */
     struct rrto_ahead ahead;
     struct rrto_coding coding;
-    struct rrto_buf snapshot;          /* of the payload that is being coded */
+    uint64_t told_rate;                /* at which payloads come, by what the server was told last */
     uint64_t n_predictions, n_dropped; /* for options.deviate */
     uint64_t n_pending_literals;
     bool frame_open; /* bytes of the present frame have left */
@@ -122,10 +123,12 @@ void rrto_session_flush_locked(struct rrto_session *session);
 void rrto_session_send_payload_locked(struct rrto_session *session, const void *payload, uint64_t n);
 /* The same, coded: chunk by chunk, each leaves before the next is coded. */
 void rrto_session_send_coded_locked(struct rrto_session *session, const void *payload, uint64_t n);
-/* With the issue lock: before a payload is coded, a copy of it, which *bytes points to then. Coding reads it more than
- * once, and what both sides keep of it has to be the same, whatever another thread of the application writes there
- * meanwhile. What is too large to be kept stays where it is. False: memory is short. */
-bool rrto_session_snapshot(struct rrto_session *session, const void **bytes, uint64_t n);
+/* With the issue lock, ahead of a payload of n bytes that comes once: how fast what waits on the way out leaves, if
+ * that is all that there is to go by. While much waits and that cannot be told yet, waits for it, some milliseconds. */
+void rrto_session_measure_locked(struct rrto_session *session, uint64_t n);
+/* With the issue lock, ahead of an op that brings a large payload: the server learns how fast those come, if that has
+ * changed by much. */
+void rrto_session_tell_rate_locked(struct rrto_session *session);
 /* Without the issue lock: back-pressure before a payload of n bytes. Blocks while the way out is more than half full.
  * False: lost. */
 bool rrto_session_make_room(struct rrto_session *session, uint64_t n);

@@ -49,6 +49,8 @@ void rrto_counters_totals(const struct rrto_counters *counters, struct rrto_coun
                                                    NOW(payload_up),
                                                    NOW(payload_sent_up),
                                                    NOW(payload_down),
+                                                   NOW(payload_sent_down),
+                                                   NOW(codec_server_ns),
                                                    NOW(frames_up),
                                                    NOW(changed_bytes),
                                                    NOW(blocked_ns),
@@ -59,6 +61,8 @@ void rrto_counters_totals(const struct rrto_counters *counters, struct rrto_coun
                                                    NOW(waits.compute_ns),
                                                    NOW(waits.download_ns)};
 #undef NOW
+    ret_totals->codec_ns = __atomic_load_n(&counters->codec_ns_up, __ATOMIC_RELAXED) +
+                           __atomic_load_n(&counters->codec_ns_down, __ATOMIC_RELAXED);
     ret_totals->op_bytes_up = ret_totals->bytes_up - ret_totals->payload_sent_up;
 }
 
@@ -79,6 +83,9 @@ static struct rrto_counters_inference difference(const struct rrto_counters_infe
     MINUS(payload_up);
     MINUS(payload_sent_up);
     MINUS(payload_down);
+    MINUS(payload_sent_down);
+    MINUS(codec_ns);
+    MINUS(codec_server_ns);
     MINUS(op_bytes_up);
     MINUS(frames_up);
     MINUS(changed_bytes);

@@ -18,6 +18,7 @@ enum {
     RRTO_COUNTERS_N_THREADS = 32, /* that count their calls without disturbing each other */
     RRTO_COUNTERS_N_SEQUENCES = 16,
     RRTO_COUNTERS_N_UNSUPPORTED = 64,
+    RRTO_COUNTERS_N_CODED = 16, /* slots of docs/codec.md, in each direction */
 };
 #define RRTO_COUNTERS_MAGIC UINT64_C(0x53544e434f545252) /* "RRTOCNTS" */
 
@@ -46,13 +47,14 @@ struct rrto_counters_inference {
     uint64_t round_trips;
     uint64_t bytes_up, bytes_down;
     uint64_t payload_up, payload_down;
-    uint64_t payload_sent_up; /* what the payload took on the way: less, where it was coded */
-    uint64_t op_bytes_up;     /* bytes_up - payload_sent_up */
+    uint64_t payload_sent_up, payload_sent_down; /* what the payload took on the way: less, where it was coded */
+    uint64_t op_bytes_up;                        /* bytes_up - payload_sent_up */
     uint64_t frames_up;
     uint64_t changed_bytes; /* that differ from the predicted ops */
     uint64_t blocked_ns;    /* of all threads, added up */
     uint64_t deviations;
-    struct rrto_counters_waits waits; /* before_ns is in it */
+    uint64_t codec_ns, codec_server_ns; /* coding and decoding payloads, here and there, whoever waited or not */
+    struct rrto_counters_waits waits;   /* before_ns is in it */
 };
 
 struct rrto_counters_sequence {
@@ -61,6 +63,13 @@ struct rrto_counters_sequence {
     uint64_t first_inference; /* 0 = the first */
     uint64_t hits;            /* complete repetitions */
     uint64_t deviations;      /* the application left it although it had repeated before */
+};
+
+/* What went coded in one slot. */
+struct rrto_counters_coded {
+    uint64_t payloads, bytes, sent_bytes; /* as they were, and what they took; payloads 0: unused */
+    uint64_t row, plane, band;            /* the last one's model, as docs/codec.md has it */
+    uint8_t how, width, order, channels, group, unused[3];
 };
 
 struct rrto_counters {
@@ -84,6 +93,8 @@ struct rrto_counters {
     uint64_t bytes_up, bytes_down; /* everything after the fixed-size hello, before TLS and TCP */
     uint64_t payload_up, payload_down;
     uint64_t payload_coded_up, payload_sent_up; /* of payload_up: that went coded; what all of it took on the way */
+    uint64_t payload_coded_down, payload_sent_down;
+    uint64_t codec_ns_up, codec_ns_down, codec_server_ns; /* coding here, decoding here, both on the server */
     uint64_t frames_up, changed_bytes, deviations, reconnects;
     struct rrto_counters_waits waits;
 
@@ -97,6 +108,7 @@ struct rrto_counters {
     struct rrto_counters_inference first;                      /* the first inference, start-up included */
     struct rrto_counters_inference last[RRTO_COUNTERS_N_LAST]; /* inference i stands at i % N */
 
+    struct rrto_counters_coded coded_up[RRTO_COUNTERS_N_CODED], coded_down[RRTO_COUNTERS_N_CODED];
     struct rrto_counters_sequence sequences[RRTO_COUNTERS_N_SEQUENCES];
     struct {
         char name[64]; /* "": unused */

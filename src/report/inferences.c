@@ -53,6 +53,10 @@ bool rrto_inferences_valid(const void *data, size_t n)
     X("bytes_down", bytes_down)                                                                                        \
     X("payload_up", payload_up)                                                                                        \
     X("payload_down", payload_down)                                                                                    \
+    X("payload_sent_up", payload_sent_up)                                                                              \
+    X("payload_sent_down", payload_sent_down)                                                                          \
+    X("codec_ns", codec_ns)                                                                                            \
+    X("codec_server_ns", codec_server_ns)                                                                              \
     X("op_bytes_up", op_bytes_up)                                                                                      \
     X("frames_up", frames_up)                                                                                          \
     X("arg_bytes_changed", changed_bytes)                                                                              \

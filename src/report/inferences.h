@@ -8,7 +8,7 @@
 #include "report/counters.h"
 #include "report/json.h"
 
-enum { RRTO_INFERENCES_VERSION = 1, RRTO_INFERENCES_CAPACITY = 1 << 16, RRTO_INFERENCES_MAX_CAPACITY = 1 << 22 };
+enum { RRTO_INFERENCES_VERSION = 2, RRTO_INFERENCES_CAPACITY = 1 << 16, RRTO_INFERENCES_MAX_CAPACITY = 1 << 22 };
 #define RRTO_INFERENCES_MAGIC UINT64_C(0x53464e494f545252) /* "RRTOINFS" */
 
 struct rrto_inferences {

@@ -30,6 +30,11 @@
     X(payload_down)                                                                                                    \
     X(payload_coded_up)                                                                                                \
     X(payload_sent_up)                                                                                                 \
+    X(payload_coded_down)                                                                                              \
+    X(payload_sent_down)                                                                                               \
+    X(codec_ns_up)                                                                                                     \
+    X(codec_ns_down)                                                                                                   \
+    X(codec_server_ns)                                                                                                 \
     X(frames_up)                                                                                                       \
     X(inferences)                                                                                                      \
     X(deviations)                                                                                                      \
@@ -44,6 +49,9 @@
     X("bytes_up_per_inference_last", bytes_up)                                                                         \
     X("bytes_down_per_inference_last", bytes_down)                                                                     \
     X("payload_sent_up_per_inference_last", payload_sent_up)                                                           \
+    X("payload_sent_down_per_inference_last", payload_sent_down)                                                       \
+    X("codec_ns_per_inference_last", codec_ns)                                                                         \
+    X("codec_server_ns_per_inference_last", codec_server_ns)                                                           \
     X("op_bytes_up_per_inference_last", op_bytes_up)                                                                   \
     X("frames_up_per_inference_last", frames_up)                                                                       \
     X("arg_bytes_changed_per_inference_last", changed_bytes)                                                           \
@@ -95,6 +103,42 @@ static void write_sequences(struct rrto_json *json, const struct rrto_counters *
         rrto_json_number(json, "deviations", sequence->deviations);
         rrto_json_close(json, '}');
     }
+}
+
+/* The slots that were used, and the model of each one's last payload. */
+static void write_coded(struct rrto_json *json, const char *direction, const struct rrto_counters_coded *slots)
+{
+    static const char *const hows[] = {"raw", "zstd", "planes"}, *const orders[] = {"unsigned", "signed", "float"};
+    for (size_t i = 0; i < RRTO_COUNTERS_N_CODED; i++) {
+        const struct rrto_counters_coded *slot = &slots[i];
+        if (slot->payloads == 0)
+            continue;
+        rrto_json_open(json, NULL, '{');
+        rrto_json_string(json, "direction", direction);
+        rrto_json_number(json, "slot", i);
+        rrto_json_number(json, "payloads", slot->payloads);
+        rrto_json_number(json, "bytes", slot->bytes);
+        rrto_json_number(json, "sent_bytes", slot->sent_bytes);
+        rrto_json_string(json, "model", slot->how < 3 ? hows[slot->how] : "");
+        rrto_json_number(json, "width", slot->width);
+        rrto_json_string(json, "order", slot->order < 3 ? orders[slot->order] : "");
+        rrto_json_number(json, "channels", slot->channels);
+        rrto_json_number(json, "group", slot->group);
+        rrto_json_number(json, "row", slot->row);
+        rrto_json_number(json, "plane", slot->plane);
+        rrto_json_number(json, "band", slot->band);
+        rrto_json_close(json, '}');
+    }
+}
+
+static void write_coded_slots(struct rrto_json *json, const struct rrto_counters *counters)
+{
+    rrto_json_open(json, "coded", '[');
+    if (counters) {
+        write_coded(json, "up", counters->coded_up);
+        write_coded(json, "down", counters->coded_down);
+    }
+    rrto_json_close(json, ']');
 }
 
 static uint64_t unsupported_count(const struct rrto_counters *counters, const char *name)
@@ -156,6 +200,7 @@ static void write_process(struct rrto_json *json, const struct rrto_counters *ra
     rrto_json_open(json, "sequences", '[');
     write_sequences(json, &counters);
     rrto_json_close(json, ']');
+    write_coded_slots(json, &counters);
     const struct rrto_counters *one = &counters;
     write_unsupported(json, &one, 1);
     rrto_json_number(json, "call_ns_p50", rrto_hist_quantile(&counters.call_ns, 500));
@@ -218,6 +263,7 @@ static void write_top(struct rrto_json *json, const struct rrto_report_end *end,
     for (size_t i = 0; i < n_processes; i++)
         write_sequences(json, processes[i]);
     rrto_json_close(json, ']');
+    write_coded_slots(json, lead ? &counters : NULL);
     write_unsupported(json, processes, n_processes);
     rrto_json_number(json, "call_ns_p50", rrto_hist_quantile(&call_ns, 500));
 }

@@ -42,6 +42,8 @@ static int encode_hello(struct rrto_buf *out, const struct rrto_control_hello *h
     message.slot_kinds = hello->slot_kinds;
     message.reply_times = hello->reply_times;
     message.past_bytes = hello->past_bytes;
+    message.results_past_bytes = hello->results_past_bytes;
+    message.results_stress = hello->results_stress;
     message.memory_wanted = hello->memory_wanted;
     message.n_candidates = hello->n_candidates;
     message.candidates = pointers;
@@ -76,6 +78,7 @@ static int encode_welcome(struct rrto_buf *out, const struct rrto_control_welcom
     message.log_bytes = welcome->log_bytes;
     message.gates = welcome->n_gates;
     message.past_bytes = welcome->past_bytes;
+    message.results_past_bytes = welcome->results_past_bytes;
     Rrto__Control control = RRTO__CONTROL__INIT;
     control.kind_case = RRTO__CONTROL__KIND_WELCOME;
     control.welcome = &message;
@@ -93,6 +96,16 @@ static int encode_refusal(struct rrto_buf *out, const struct rrto_control_refusa
     return encode(out, &control);
 }
 
+static int encode_link(struct rrto_buf *out, const struct rrto_control_link *link)
+{
+    Rrto__Link message = RRTO__LINK__INIT;
+    message.rate_down = link->rate_down;
+    Rrto__Control control = RRTO__CONTROL__INIT;
+    control.kind_case = RRTO__CONTROL__KIND_LINK;
+    control.link = &message;
+    return encode(out, &control);
+}
+
 int rrto_control_encode(struct rrto_buf *out, const struct rrto_control *control)
 {
     switch (control->kind) {
@@ -102,6 +115,8 @@ int rrto_control_encode(struct rrto_buf *out, const struct rrto_control *control
         return encode_welcome(out, &control->welcome);
     case RRTO_CONTROL_REFUSAL:
         return encode_refusal(out, &control->refusal);
+    case RRTO_CONTROL_LINK:
+        return encode_link(out, &control->link);
     }
     return RRTO_INVALID;
 }
@@ -115,6 +130,8 @@ static int decode_hello(const Rrto__Hello *message, struct rrto_control_hello *h
     hello->slot_kinds = message->slot_kinds;
     hello->reply_times = message->reply_times;
     hello->past_bytes = message->past_bytes;
+    hello->results_past_bytes = message->results_past_bytes;
+    hello->results_stress = message->results_stress;
     hello->memory_wanted = message->memory_wanted;
     hello->n_candidates = (uint32_t)message->n_candidates;
     for (uint32_t i = 0; i < hello->n_candidates; i++) {
@@ -159,6 +176,7 @@ static int decode_welcome(const Rrto__Welcome *message, struct rrto_control_welc
     welcome->log_bytes = message->log_bytes;
     welcome->n_gates = message->gates;
     welcome->past_bytes = message->past_bytes;
+    welcome->results_past_bytes = message->results_past_bytes;
     return RRTO_OK;
 }
 
@@ -184,6 +202,11 @@ int rrto_control_decode(const void *data, size_t n, struct rrto_control *ret_con
         ret_control->kind = RRTO_CONTROL_REFUSAL;
         ret_control->refusal.status = message->refusal->status;
         copy_text(ret_control->refusal.text, sizeof ret_control->refusal.text, message->refusal->text);
+        status = RRTO_OK;
+        break;
+    case RRTO__CONTROL__KIND_LINK:
+        ret_control->kind = RRTO_CONTROL_LINK;
+        ret_control->link.rate_down = message->link->rate_down;
         status = RRTO_OK;
         break;
     default:

@@ -20,11 +20,13 @@ struct rrto_control_range {
 /* Client to worker, once, right after the fixed-size hello. */
 struct rrto_control_hello {
     bool plain;
-    uint64_t log_bytes;     /* of past ops that both sides keep */
-    uint32_t slot_kinds;    /* how both sides predict words: src/replay/slots.h */
-    bool reply_times;       /* the REPLYs are to carry the server's times */
-    uint64_t past_bytes;    /* of payloads that both sides keep for coded ones; 0: none are coded */
-    uint64_t memory_wanted; /* device memory in bytes; 0 = what the server grants */
+    uint64_t log_bytes;          /* of past ops that both sides keep */
+    uint32_t slot_kinds;         /* how both sides predict words: src/replay/slots.h */
+    bool reply_times;            /* the REPLYs are to carry the server's times */
+    uint64_t past_bytes;         /* of payloads that both sides keep for coded ones; 0: none are coded */
+    uint64_t results_past_bytes; /* the same for payloads to the client */
+    uint64_t results_stress;     /* tests: a seed, and all of these are coded, by any model; 0: no */
+    uint64_t memory_wanted;      /* device memory in bytes; 0 = what the server grants */
     uint32_t n_candidates;
     struct rrto_control_range candidates[RRTO_CONTROL_MAX_CANDIDATES]; /* for the arena, the best first */
 };
@@ -43,8 +45,8 @@ struct rrto_control_welcome {
     bool soft;
     char compute[32]; /* "real", "skip" or "N ms" */
     uint64_t log_bytes;
-    uint32_t n_gates;    /* how many may be closed at a time; 0: the device's streams cannot wait for the host */
-    uint64_t past_bytes; /* as agreed */
+    uint32_t n_gates; /* how many may be closed at a time; 0: the device's streams cannot wait for the host */
+    uint64_t past_bytes, results_past_bytes; /* as agreed */
 };
 
 /* Worker to client instead of a Welcome: why there will be no session. */
@@ -53,18 +55,24 @@ struct rrto_control_refusal {
     char text[512];
 };
 
+/* Client to worker, later: how fast payloads come, in bytes per ms; 0: as fast as they are read. */
+struct rrto_control_link {
+    uint64_t rate_down;
+};
+
 struct rrto_control {
-    enum { RRTO_CONTROL_HELLO, RRTO_CONTROL_WELCOME, RRTO_CONTROL_REFUSAL } kind;
+    enum { RRTO_CONTROL_HELLO, RRTO_CONTROL_WELCOME, RRTO_CONTROL_REFUSAL, RRTO_CONTROL_LINK } kind;
     union {
         struct rrto_control_hello hello;
         struct rrto_control_welcome welcome;
         struct rrto_control_refusal refusal;
+        struct rrto_control_link link;
     };
 };
 
 /* Appends the encoded message (without a chunk header) to out. RRTO_NO_MEMORY, RRTO_TOO_LARGE. */
 int rrto_control_encode(struct rrto_buf *out, const struct rrto_control *control);
-/* RRTO_PROTOCOL for anything that is not a valid message. Unknown fields are ignored. */
+/* RRTO_PROTOCOL for anything that is not a valid message, or none of these. Unknown fields are ignored. */
 int rrto_control_decode(const void *data, size_t n, struct rrto_control *ret_control);
 
 /* Sends one message as a CONTROL chunk / reads one chunk, which has to be a CONTROL chunk. */

@@ -95,16 +95,15 @@ void rrto_chunk_encode(uint8_t out[RRTO_CHUNK_HEADER_BYTES], const struct rrto_c
 int rrto_chunk_decode(const uint8_t in[RRTO_CHUNK_HEADER_BYTES], struct rrto_chunk *ret_chunk)
 {
     /* The fixed head of each type: a chunk has at least that; SUBSCRIBE has no more. */
-    static const uint8_t head_bytes[] = {[RRTO_CHUNK_REPLY] = RRTO_REPLY_HEAD_BYTES,
-                                         [RRTO_CHUNK_DATA] = RRTO_DATA_HEAD_BYTES,
-                                         [RRTO_CHUNK_ERROR] = RRTO_ERROR_HEAD_BYTES,
-                                         [RRTO_CHUNK_SUBSCRIBE] = RRTO_SUBSCRIBE_BYTES,
-                                         [RRTO_CHUNK_TEXT] = RRTO_TEXT_HEAD_BYTES};
+    static const uint8_t head_bytes[] = {
+        [RRTO_CHUNK_REPLY] = RRTO_REPLY_HEAD_BYTES, [RRTO_CHUNK_DATA] = RRTO_DATA_HEAD_BYTES,
+        [RRTO_CHUNK_ERROR] = RRTO_ERROR_HEAD_BYTES, [RRTO_CHUNK_SUBSCRIBE] = RRTO_SUBSCRIBE_BYTES,
+        [RRTO_CHUNK_TEXT] = RRTO_TEXT_HEAD_BYTES,   [RRTO_CHUNK_CODED] = RRTO_CODED_HEAD_BYTES};
     struct rrto_chunk chunk;
     memcpy(&chunk.n_bytes, in, 4);
     chunk.type = in[4];
     chunk.flags = in[5];
-    if (chunk.type < RRTO_CHUNK_CONTROL || chunk.type > RRTO_CHUNK_TEXT || in[6] || in[7])
+    if (chunk.type < RRTO_CHUNK_CONTROL || chunk.type > RRTO_CHUNK_CODED || in[6] || in[7])
         return RRTO_PROTOCOL;
     if (chunk.flags & ~(chunk.type == RRTO_CHUNK_OPS ? RRTO_CHUNK_END : 0))
         return RRTO_PROTOCOL;
@@ -148,7 +147,7 @@ void rrto_reply_head_encode(uint8_t out[RRTO_REPLY_HEAD_BYTES], const struct rrt
 
 int rrto_reply_head_decode(const uint8_t in[RRTO_REPLY_HEAD_BYTES], struct rrto_reply_head *ret_head)
 {
-    if (in[20] > RRTO_WIRE_CUDNN || in[21] & ~RRTO_REPLY_TIMES)
+    if (in[20] > RRTO_WIRE_CUDNN || in[21] & ~(RRTO_REPLY_TIMES | RRTO_REPLY_CODING))
         return RRTO_PROTOCOL;
     memcpy(&ret_head->position, in, 8);
     memcpy(&ret_head->audit_hash, in + 8, 8);
@@ -184,6 +183,27 @@ void rrto_data_head_decode(const uint8_t in[RRTO_DATA_HEAD_BYTES], struct rrto_d
 {
     memcpy(&ret_head->position, in, 8);
     memcpy(&ret_head->offset, in + 8, 8);
+}
+
+void rrto_coded_head_encode(uint8_t out[RRTO_CODED_HEAD_BYTES], const struct rrto_coded_head *head)
+{
+    memcpy(out, &head->position, 8);
+    memcpy(out + 8, &head->offset, 8);
+    memcpy(out + 16, &head->n_bytes, 4);
+    memcpy(out + 20, &head->coding_us, 4);
+}
+
+int rrto_coded_head_decode(const uint8_t in[RRTO_CODED_HEAD_BYTES], struct rrto_coded_head *ret_head)
+{
+    struct rrto_coded_head head;
+    memcpy(&head.position, in, 8);
+    memcpy(&head.offset, in + 8, 8);
+    memcpy(&head.n_bytes, in + 16, 4);
+    memcpy(&head.coding_us, in + 20, 4);
+    if (head.n_bytes == 0 || head.n_bytes > RRTO_RESULT_MAX_BYTES)
+        return RRTO_PROTOCOL;
+    *ret_head = head;
+    return RRTO_OK;
 }
 
 void rrto_error_head_encode(uint8_t out[RRTO_ERROR_HEAD_BYTES], const struct rrto_error_head *head)

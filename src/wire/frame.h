@@ -11,14 +11,18 @@
 
 enum {
     RRTO_WIRE_MAJOR = 2, /* must be equal on both sides */
-    RRTO_WIRE_MINOR = 1, /* the smaller of both is spoken */
+    RRTO_WIRE_MINOR = 2, /* the smaller of both is spoken */
     RRTO_WIRE_MINOR_TEXT = 1,
+    RRTO_WIRE_MINOR_CODING = 2,
     RRTO_HELLO_BYTES = 64,
     RRTO_CHUNK_HEADER_BYTES = 8,
     RRTO_CHUNK_MAX_BYTES = 4 << 20,
     RRTO_REPLY_HEAD_BYTES = 28,
     RRTO_REPLY_TIMES_BYTES = 12,
+    RRTO_REPLY_CODING_BYTES = 4,
     RRTO_DATA_HEAD_BYTES = 16,
+    RRTO_CODED_HEAD_BYTES = 24,
+    RRTO_RESULT_MAX_BYTES = 1 << 20, /* of a payload, in one coded piece */
     RRTO_ERROR_HEAD_BYTES = 16,
     RRTO_SUBSCRIBE_BYTES = 8,
     RRTO_TEXT_HEAD_BYTES = 16,
@@ -54,6 +58,7 @@ enum rrto_chunk_type {
     RRTO_CHUNK_ERROR = 5,
     RRTO_CHUNK_SUBSCRIBE = 6,
     RRTO_CHUNK_TEXT = 7,
+    RRTO_CHUNK_CODED = 8,
 };
 enum rrto_chunk_flags { RRTO_CHUNK_END = 1 << 0 };
 
@@ -79,10 +84,11 @@ const char *rrto_wire_library_name(uint8_t library);
 uint8_t rrto_wire_library_number(const char *name);
 
 enum rrto_reply_flags {
-    RRTO_REPLY_TIMES = 1 << 0, /* struct rrto_reply_times follows the head */
+    RRTO_REPLY_TIMES = 1 << 0,  /* struct rrto_reply_times follows the head */
+    RRTO_REPLY_CODING = 1 << 1, /* then u32: us that decoding payloads has taken since the last REPLY */
 };
 
-/* REPLY: this head, then the times if a flag says so, then the reply fields. */
+/* REPLY: this head, then what the flags say, then the reply fields. */
 struct rrto_reply_head {
     uint64_t position;
     uint64_t audit_hash; /* after the op at position */
@@ -112,6 +118,17 @@ struct rrto_data_head {
 };
 void rrto_data_head_encode(uint8_t out[RRTO_DATA_HEAD_BYTES], const struct rrto_data_head *head);
 void rrto_data_head_decode(const uint8_t in[RRTO_DATA_HEAD_BYTES], struct rrto_data_head *ret_head);
+
+/* CODED: this head, then the next bytes of the coded piece. */
+struct rrto_coded_head {
+    uint64_t position;
+    uint64_t offset;    /* of the piece in the op's payload */
+    uint32_t n_bytes;   /* of the payload that the piece is, 1 to RRTO_RESULT_MAX_BYTES */
+    uint32_t coding_us; /* that coding the piece has taken so far */
+};
+void rrto_coded_head_encode(uint8_t out[RRTO_CODED_HEAD_BYTES], const struct rrto_coded_head *head);
+/* RRTO_PROTOCOL: n_bytes out of range. */
+int rrto_coded_head_decode(const uint8_t in[RRTO_CODED_HEAD_BYTES], struct rrto_coded_head *ret_head);
 
 /* ERROR: this head, then the text (not NUL-terminated). */
 struct rrto_error_head {

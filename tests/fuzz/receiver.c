@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What an untrusted server may send to a client that waits for a reply at position 3 and for payloads at positions 2
- * and 3. */
+ * and 3, which may come coded. */
 #include "replay/receiver.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/status.h"
 
@@ -9,6 +10,8 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+enum { PAST_BYTES = 1 << 16 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
@@ -27,6 +30,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     rrto_conn_init_socket(&conn, fds[0]);
     memset(&counters, 0, sizeof counters);
     rrto_receiver_init(&receiver, &conn, &counters);
+    if (rrto_receiver_accept_coded(&receiver, PAST_BYTES, rrto_now_ns) != RRTO_OK)
+        abort();
     uint8_t *exact = malloc(100), *small = malloc(8);
     struct rrto_buf reply;
     rrto_buf_init(&reply, RRTO_REPLY_MAX_BYTES);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Fuzz target: the record stream as the worker decodes it, payloads included, fed in pieces whose size the first byte
  * chooses; if that is odd, payloads may come coded. */
+#include "base/clock.h"
 #include "base/status.h"
 #include "codec/codec.h"
 #include "replay/record.h"
@@ -41,7 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     struct rrto_record_decoder *decoder = rrto_record_decoder_create(8192, RRTO_SLOTS_ALL, &callbacks, &sum);
     if (!decoder)
         return 0;
-    if (data[0] % 2 && rrto_record_decoder_accept_coded(decoder, 4096) != RRTO_OK)
+    if (data[0] % 2 && rrto_record_decoder_accept_coded(decoder, 4096, rrto_now_ns) != RRTO_OK)
         __builtin_trap();
     for (size_t at = 1; at < n;) {
         size_t part = n - at < piece ? n - at : piece;

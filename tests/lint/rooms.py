@@ -21,7 +21,7 @@ ALLOWED = {
     "src/cuda": ["base/", "codec/", "api/", "compress/", "fatbin/", "gen/",
                  r"replay/(issue|exit|process)\.h"],
     "src/cli": ["base/", "wire/", "report/", "seq/", "energy/", r"replay/(mode|predict|record|trace|log|optable|tracker|patch|claim)\.h", r"gen/ops\.h"],
-    "server": ["base/", "codec/", "api/", "wire/", "fatbin/", "compress/", r"replay/(log|record|patch|coded)\.h", "gen/", "server/"],
+    "server": ["base/", "codec/", "api/", "wire/", "fatbin/", "compress/", r"replay/(log|record|patch|coded|coding|arrival)\.h", "gen/", "server/"],
     "soft": ["base/", "fatbin/", "compress/", GEN_API],
     "interpose": ["api/", "gen/"],
 }

@@ -56,6 +56,8 @@ extern const char *const rrto_bench_phase_names[RRTO_BENCH_N_PHASES];
     X(bytes_up)                                                                                                        \
     X(bytes_down)                                                                                                      \
     X(op_bytes_up)                                                                                                     \
+    X(codec_ns)                                                                                                        \
+    X(codec_server_ns)                                                                                                 \
     X(calls)                                                                                                           \
     X(ops)                                                                                                             \
     X(ops_predicted)                                                                                                   \

@@ -87,6 +87,7 @@ static void fill_counts(struct rrto_grid *grid, const struct rrto_bench_summary 
     put_known(grid, counted ? summary->bytes_up : -1, "%.0f");
     put_known(grid, counted ? summary->op_bytes_up : -1, "%.0f");
     put_known(grid, counted ? summary->bytes_down : -1, "%.0f");
+    put_known(grid, counted ? (summary->codec_ns + summary->codec_server_ns) / 1e6 : -1, "%.2f");
     put_known(grid, counted ? summary->ops : -1, "%.0f");
     put_known(grid, counted ? summary->ops_predicted : -1, "%.0f");
     put_known(grid, counted ? summary->ops_patched : -1, "%.0f");
@@ -162,8 +163,8 @@ static const struct section {
      fill_phases,
      ALWAYS},
     {"Per inference (medians; deviations: mean)",
-     {"mode", "round trips", "bytes up", "of them ops", "bytes down", "ops", "predicted", "patched", "literal",
-      "deviations", NULL},
+     {"mode", "round trips", "bytes up", "of them ops", "bytes down", "codec ms", "ops", "predicted", "patched",
+      "literal", "deviations", NULL},
      fill_counts,
      ALWAYS},
     {"Energy of an inference, modelled, the client's, J [95 % interval]",

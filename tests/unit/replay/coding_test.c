@@ -160,6 +160,33 @@ static void test_learns_again(void **state)
     finish();
 }
 
+/* Weights: each goes somewhere else, and none repeats one. They are coded once the link is known to be slow. */
+static void test_bulk(void **state)
+{
+    (void)state;
+    static uint8_t weights[1 << 17];
+    for (unsigned round = 0; round < 2; round++) {
+        start(PAST_BYTES, round ? FAST : SLOW, 0);
+        uint64_t position, random = 7;
+        assert_int_equal(copy_down(0, output, sizeof output, true, &position), 0); /* tells the rate */
+        for (unsigned i = 0; i < 20; i++) {
+            size_t n = sizeof weights - 3000 * i;
+            for (size_t k = 0; k < sizeof weights; k++) {
+                random = random * 6364136223846793005u + 1442695040888963407u;
+                weights[k] = k % 4 == 3 ? (uint8_t)(60 + (random >> 62)) : (uint8_t)(random >> 33);
+            }
+            hashes[n_hashes++] = rrto_record_hash(0, weights, n);
+            assert_int_equal(copy_up(0, weights, n), 0);
+            assert_int_equal(copy_down(0, output, sizeof output, true, &position), 0);
+        }
+        finish();
+        assert_int_equal(counters.payload_coded_up, round ? 0 : counters.payload_up);
+        assert_true(round || counters.payload_sent_up < counters.payload_up * 85 / 100);
+        assert_int_equal(counters.coded_up[RRTO_CODING_BULK].payloads, round ? 0 : 20);
+        assert_true(round || counters.coded_up[RRTO_CODING_BULK].width == 4);
+    }
+}
+
 /* Every payload, of any length, by any model. */
 static void test_stress(void **state)
 {
@@ -186,7 +213,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_slow_link), cmocka_unit_test(test_fast_link),    cmocka_unit_test(test_changing_link),
-        cmocka_unit_test(test_noise),     cmocka_unit_test(test_learns_again), cmocka_unit_test(test_stress),
+        cmocka_unit_test(test_noise),     cmocka_unit_test(test_learns_again), cmocka_unit_test(test_bulk),
+        cmocka_unit_test(test_stress),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

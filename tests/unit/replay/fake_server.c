@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fake_server.h"
 
+#include "base/clock.h"
 #include "base/status.h"
 
 #include <stdlib.h>
@@ -176,7 +177,7 @@ static void *serve(void *arg)
     rrto_reader_init(reader, &server->conn);
     server->decoder = rrto_record_decoder_create(1 << 20, RRTO_SLOTS_ALL, &callbacks, server);
     if (server->past_bytes)
-        assert_int_equal(rrto_record_decoder_accept_coded(server->decoder, server->past_bytes), RRTO_OK);
+        assert_int_equal(rrto_record_decoder_accept_coded(server->decoder, server->past_bytes, rrto_now_ns), RRTO_OK);
     if (server->read_delay)
         await_release(server);
     while (server->status == RRTO_OK && rrto_reader_chunk(reader, -1, &chunk) == RRTO_OK) {

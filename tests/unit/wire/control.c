@@ -25,6 +25,9 @@ static struct rrto_control *example(int kind)
         control->hello.log_bytes = 32 << 20;
         control->hello.slot_kinds = 3;
         control->hello.reply_times = true;
+        control->hello.past_bytes = 6;
+        control->hello.results_past_bytes = 7;
+        control->hello.results_stress = 8;
         control->hello.memory_wanted = 5;
         control->hello.n_candidates = 2;
         control->hello.candidates[0] = (struct rrto_control_range){0x300000000000, (uint64_t)1 << 40};
@@ -47,6 +50,10 @@ static struct rrto_control *example(int kind)
         w->soft = true;
         strcpy(w->compute, "real");
         w->log_bytes = 32 << 20;
+        w->past_bytes = 6;
+        w->results_past_bytes = 7;
+    } else if (kind == RRTO_CONTROL_LINK) {
+        control->link.rate_down = 12345;
     } else {
         control->refusal.status = RRTO_NO_MEMORY;
         strcpy(control->refusal.text, "no memory is left; ask for less");
@@ -57,7 +64,7 @@ static struct rrto_control *example(int kind)
 static void round_trips(void **state)
 {
     (void)state;
-    for (int kind = RRTO_CONTROL_HELLO; kind <= RRTO_CONTROL_REFUSAL; kind++) {
+    for (int kind = RRTO_CONTROL_HELLO; kind <= RRTO_CONTROL_LINK; kind++) {
         struct rrto_control *in = example(kind), *out = malloc(sizeof *out);
         struct rrto_buf buf;
         rrto_buf_init(&buf, RRTO_CONTROL_MAX_BYTES);
@@ -74,7 +81,7 @@ static void round_trips(void **state)
 static void damaged(void **state)
 {
     (void)state;
-    for (int kind = RRTO_CONTROL_HELLO; kind <= RRTO_CONTROL_REFUSAL; kind++) {
+    for (int kind = RRTO_CONTROL_HELLO; kind <= RRTO_CONTROL_LINK; kind++) {
         struct rrto_control *in = example(kind), *out = malloc(sizeof *out);
         struct rrto_buf buf;
         rrto_buf_init(&buf, RRTO_CONTROL_MAX_BYTES);

@@ -96,7 +96,7 @@ static void chunk_refused(void **state)
         int status;
     } cases[] = {
         {{0, 0, 0, 0, 0, 0, 0, 0}, RRTO_PROTOCOL},          /* type 0 */
-        {{16, 0, 0, 0, 8, 0, 0, 0}, RRTO_PROTOCOL},         /* unknown type */
+        {{16, 0, 0, 0, 9, 0, 0, 0}, RRTO_PROTOCOL},         /* unknown type */
         {{0, 0, 0, 0, 2, 2, 0, 0}, RRTO_PROTOCOL},          /* unknown flag */
         {{28, 0, 0, 0, 3, 1, 0, 0}, RRTO_PROTOCOL},         /* END on something else than OPS */
         {{0, 0, 0, 0, 2, 0, 1, 0}, RRTO_PROTOCOL},          /* padding */
@@ -107,6 +107,7 @@ static void chunk_refused(void **state)
         {{15, 0, 0, 0, 4, 0, 0, 0}, RRTO_PROTOCOL},         /* the same for DATA */
         {{15, 0, 0, 0, 5, 0, 0, 0}, RRTO_PROTOCOL},         /* ERROR */
         {{15, 0, 0, 0, 7, 0, 0, 0}, RRTO_PROTOCOL},         /* TEXT */
+        {{23, 0, 0, 0, 8, 0, 0, 0}, RRTO_PROTOCOL},         /* CODED */
         {{7, 0, 0, 0, 6, 0, 0, 0}, RRTO_PROTOCOL},          /* SUBSCRIBE */
         {{9, 0, 0, 0, 6, 0, 0, 0}, RRTO_PROTOCOL},          /* has exactly 8 bytes */
     };
@@ -136,11 +137,11 @@ static void heads_round_trip(void **state)
     assert_int_equal(reply_out.library, reply.library);
     assert_int_equal(reply_out.link_rate, reply.link_rate);
     assert_int_equal(reply_out.starved_us, reply.starved_us);
-    bytes[21] = 2; /* a flag that nobody knows */
+    bytes[21] = 4; /* a flag that nobody knows */
     assert_int_equal(rrto_reply_head_decode(bytes, &reply_out), RRTO_PROTOCOL);
-    bytes[21] = RRTO_REPLY_TIMES;
+    bytes[21] = RRTO_REPLY_TIMES | RRTO_REPLY_CODING;
     assert_int_equal(rrto_reply_head_decode(bytes, &reply_out), RRTO_OK);
-    assert_int_equal(reply_out.flags, RRTO_REPLY_TIMES);
+    assert_int_equal(reply_out.flags, RRTO_REPLY_TIMES | RRTO_REPLY_CODING);
     bytes[20] = 5;
     assert_int_equal(rrto_reply_head_decode(bytes, &reply_out), RRTO_PROTOCOL);
 
@@ -162,6 +163,16 @@ static void heads_round_trip(void **state)
     rrto_data_head_encode(bytes, &data);
     rrto_data_head_decode(bytes, &data_out);
     assert_memory_equal(&data, &data_out, sizeof data);
+    struct rrto_coded_head coded = {7, 1u << 20, RRTO_RESULT_MAX_BYTES, 12}, coded_out = {0};
+    rrto_coded_head_encode(bytes, &coded);
+    assert_int_equal(rrto_coded_head_decode(bytes, &coded_out), RRTO_OK);
+    assert_memory_equal(&coded, &coded_out, sizeof coded);
+    static const uint32_t bad_lengths[] = {0, RRTO_RESULT_MAX_BYTES + 1, UINT32_MAX};
+    for (size_t i = 0; i < sizeof bad_lengths / sizeof bad_lengths[0]; i++) {
+        coded.n_bytes = bad_lengths[i];
+        rrto_coded_head_encode(bytes, &coded);
+        assert_int_equal(rrto_coded_head_decode(bytes, &coded_out), RRTO_PROTOCOL);
+    }
     struct rrto_text_head text = {.fd = 2, .n_lost = 1ull << 40}, text_out = {0};
     rrto_text_head_encode(bytes, &text);
     assert_int_equal(rrto_text_head_decode(bytes, &text_out), RRTO_OK);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How fast a large payload comes, from its first read to its last: what the client wants to know of the link, to decide
- * whether coding payloads pays. Pure: the clock is the caller's. */
-#ifndef RRTO_SERVER_ARRIVAL_H
-#define RRTO_SERVER_ARRIVAL_H
+/* How fast a large payload comes, from its first read to its last: what the other side wants to know of the link, to
+ * decide whether coding payloads pays. Pure: the clock is the caller's. */
+#ifndef RRTO_REPLAY_ARRIVAL_H
+#define RRTO_REPLAY_ARRIVAL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum { RRTO_ARRIVAL_LEAST_BYTES = 16 << 10, RRTO_ARRIVAL_FAST = UINT16_MAX };
@@ -34,6 +35,19 @@ static inline void rrto_arrival_end(struct rrto_arrival *arrival, uint64_t now_n
         arrival->rate = RRTO_ARRIVAL_FAST;
     else
         arrival->rate = rate ? (uint16_t)rate : 1;
+}
+
+/* What is known of a link, in bytes per ms (0: not known, or faster than could be measured), after a payload came at
+ * `measured` (0: as fast as it was read). A coded one may have come as slowly as it was coded, n_coded bytes in
+ * encode_ns (0: it was not coded): then it only says that the link is no slower. */
+static inline uint64_t rrto_arrival_learn(uint64_t rate, uint64_t measured, uint64_t n_coded, uint64_t encode_ns)
+{
+    bool bound = n_coded && measured * encode_ns > n_coded * 1000000 / 2;
+    if (bound)
+        return measured > rate ? measured : rate;
+    if (measured == 0)
+        return n_coded ? rate : 0;
+    return rate ? (3 * rate + measured) / 4 : measured;
 }
 
 static inline uint16_t rrto_arrival_take(struct rrto_arrival *arrival)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How fast a payload came: by the clock where reading waited, "fast" where it did not. */
-#include "arrival.h"
+#include "replay/arrival.h"
 
-#include "test.h"
+#include "../test.h"
 
 static uint16_t rate_of(uint64_t n, uint64_t spent_ns, uint64_t waited_ns)
 {
