@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 enum {
-    RRTO_COUNTERS_VERSION = 3,
+    RRTO_COUNTERS_VERSION = 4,
     RRTO_COUNTERS_N_LAST = 10,
     RRTO_COUNTERS_N_THREADS = 32, /* that count their calls without disturbing each other */
     RRTO_COUNTERS_N_SEQUENCES = 16,
