@@ -42,7 +42,7 @@ function(rrto_unit_test name)
     target_link_libraries(test_${name} PRIVATE ${arg_LIBS} PkgConfig::CMOCKA Threads::Threads)
     add_test(NAME ${name} COMMAND test_${name})
     set(timeout 120)
-    if(CMAKE_CROSSCOMPILING) # an emulator takes ten times as long
+    if(CMAKE_CROSSCOMPILING OR RRTO_SANITIZE) # an emulator takes ten times as long, ThreadSanitizer at times a hundred
         set(timeout 600)
     endif()
     set_tests_properties(${name} PROPERTIES LABELS short TIMEOUT ${timeout})

@@ -11,6 +11,11 @@
 #ifndef MAP_FIXED_NOREPLACE
 #define MAP_FIXED_NOREPLACE 0x100000
 #endif
+#ifdef __SANITIZE_THREAD__ /* its own take addresses that it does not know for none, and end the program */
+#include <sys/syscall.h>
+#define mmap(...) (void *)syscall(SYS_mmap, __VA_ARGS__)
+#define munmap(...) syscall(SYS_munmap, __VA_ARGS__)
+#endif
 
 static struct {
     pthread_mutex_t lock;

@@ -135,7 +135,8 @@ static int on_op(void *arg, const struct rrto_record_op *op)
         put(server, RRTO_CHUNK_ERROR, head, sizeof head, "illegal address", 15);
         return RRTO_REFUSED;
     }
-    server->ops = realloc(server->ops, (server->n_ops + 1) * sizeof *server->ops);
+    if ((server->n_ops & (server->n_ops - 1)) == 0) /* full: there is room for powers of two */
+        server->ops = realloc(server->ops, (server->n_ops ? 2 * server->n_ops : 1) * sizeof *server->ops);
     struct fake_received *received = &server->ops[server->n_ops++];
     *received =
         (struct fake_received){.number = number, .n = op->n_bytes, .wait = op->wait, .predicted = op->predicted};
