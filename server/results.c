@@ -9,7 +9,7 @@ enum { HEAD_BYTES = RRTO_CHUNK_HEADER_BYTES + RRTO_CODED_HEAD_BYTES, LEAST_BYTES
 
 void rrto_results_init(struct rrto_results *results, struct rrto_conn *conn, uint64_t past_bytes, uint64_t stress)
 {
-    *results = (struct rrto_results){.on = past_bytes > 0, .conn = conn};
+    *results = (struct rrto_results){.on = past_bytes > 0, .always = stress != 0, .conn = conn};
     rrto_coding_init(&results->coding, past_bytes, stress, rrto_now_ns);
     rrto_buf_init(&results->out, HEAD_BYTES + LEAST_BYTES + RRTO_PAYLOAD_HEAD_BYTES + 2 * RRTO_PAYLOAD_CODED_BYTES);
 }

@@ -16,8 +16,8 @@ struct rrto_result_piece {
 };
 
 struct rrto_results {
-    bool on;
-    uint64_t rate; /* of the link, as the client says, bytes in a ms; 0: not known, or fast. Atomic */
+    bool on, always; /* always: for tests, whatever the size and the link */
+    uint64_t rate;   /* of the link, as the client says, bytes in a ms; 0: not known, or fast. Atomic */
     /* of the thread that writes */
     struct rrto_conn *conn;
     struct rrto_coding coding;
@@ -37,8 +37,7 @@ static inline bool rrto_results_worth(const struct rrto_results *results, uint64
 {
     uint64_t rate = __atomic_load_n(&results->rate, __ATOMIC_RELAXED);
     return results->on && n > 0 &&
-           (results->coding.stress ||
-            (rate && n >= RRTO_CODING_LEAST_BYTES && n * 1000000 / rate >= RRTO_CODING_LEAST_NS));
+           (results->always || (rate && n >= RRTO_CODING_LEAST_BYTES && n * 1000000 / rate >= RRTO_CODING_LEAST_NS));
 }
 /* Writes n bytes (at most RRTO_RESULT_MAX_BYTES) as CODED chunks, each while the next is still to be coded, if that
  * pays. Blocks. *ret_written: it did; otherwise nothing has happened. A failure of the connection, or

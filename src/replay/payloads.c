@@ -108,9 +108,9 @@ static int close_piece(struct rrto_receiver *receiver)
     arrival_ends(receiver, coded->n_coded, (uint64_t)head->coding_us * 1000);
     rrto_receiver_count(receiver, 0, head->n_bytes, coded->n_coded);
     struct rrto_counters *counters = receiver->counters;
-    counters->payload_coded_down += head->n_bytes;
-    counters->codec_server_ns += (uint64_t)head->coding_us * 1000;
-    counters->codec_ns_down = coded->reader.spent_ns;
+    __atomic_fetch_add(&counters->payload_coded_down, head->n_bytes, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&counters->codec_server_ns, (uint64_t)head->coding_us * 1000, __ATOMIC_RELAXED);
+    __atomic_store_n(&counters->codec_ns_down, coded->reader.spent_ns, __ATOMIC_RELAXED);
     rrto_coded_count(&counters->coded_down[coded->reader.slot], head->n_bytes, coded->n_coded,
                      rrto_coded_reader_model(&coded->reader));
     rrto_receiver_delivered(receiver, head->position, head->n_bytes);

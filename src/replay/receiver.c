@@ -219,7 +219,7 @@ static int receive_reply(struct rrto_receiver *receiver, const struct rrto_chunk
         status = rrto_reader_read(&receiver->reader, &coding_us, sizeof coding_us);
         if (status != RRTO_OK)
             return status;
-        receiver->counters->codec_server_ns += (uint64_t)coding_us * 1000;
+        __atomic_fetch_add(&receiver->counters->codec_server_ns, (uint64_t)coding_us * 1000, __ATOMIC_RELAXED);
         n -= sizeof coding_us;
     }
     if (n > RRTO_REPLY_MAX_BYTES)
