@@ -21,10 +21,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-/* The server's page-locked blocks have twice a piece; what it may keep beyond its limit is four times what we leave
- * there.
- */
-enum { PIECE_BYTES = 32 << 20, BEHIND_BYTES = 256 << 20, LOOK_NS = 50000000 };
+enum { PIECE_BYTES = 32 << 20, LOOK_NS = 50000000 };
 
 struct host_call {
     struct host_call *next;
@@ -68,8 +65,7 @@ static struct {
     struct held *held;
     struct late *late, **last_late;
     uint64_t n_tickets;
-    size_t n_closed;         /* gates, and places for more between begin and end */
-    uint64_t n_behind_bytes; /* since there were no functions, or room was waited for */
+    size_t n_closed; /* gates, and places for more between begin and end */
     uint32_t n_gates;
 } state = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER, .last_late = &state.late};
 
@@ -90,7 +86,6 @@ static void release_locked(size_t n)
     state.n_closed -= n;
     if (state.n_closed == 0) {
         rrto_behind_forget();
-        state.n_behind_bytes = 0;
         __atomic_store_n(&rrto_host_functions_are_there, false, __ATOMIC_RELEASE);
     }
     pthread_cond_broadcast(&state.changed);
@@ -275,15 +270,6 @@ int32_t rrto_host_functions_wait_all(void)
     return over;
 }
 
-bool rrto_host_functions_room(uint64_t n_bytes)
-{
-    pthread_mutex_lock(&state.lock);
-    bool room = n_bytes <= BEHIND_BYTES && state.n_behind_bytes <= BEHIND_BYTES - n_bytes;
-    state.n_behind_bytes = room ? state.n_behind_bytes + n_bytes : 0;
-    pthread_mutex_unlock(&state.lock);
-    return room;
-}
-
 /* --- copies whose bytes come later */
 
 /* One that is due and nobody's yet; this one, or (NULL) any. */
@@ -330,7 +316,7 @@ size_t rrto_late_copy_pieces(uint64_t n_bytes)
     return (size_t)((n_bytes + PIECE_BYTES - 1) / PIECE_BYTES);
 }
 
-static int32_t issue_piece(const struct rrto_late_copy *copy, uint64_t offset, uint64_t n)
+static int32_t issue_piece(const struct rrto_late_copy *copy, uint64_t offset, uint64_t n, uint64_t *ret_position)
 {
     struct late *late = malloc(sizeof *late);
     if (!late)
@@ -345,6 +331,7 @@ static int32_t issue_piece(const struct rrto_late_copy *copy, uint64_t offset, u
         free(late);
         return result;
     }
+    *ret_position = late->position;
     pthread_mutex_lock(&state.lock);
     *state.last_late = late;
     state.last_late = &late->next;
@@ -354,7 +341,7 @@ static int32_t issue_piece(const struct rrto_late_copy *copy, uint64_t offset, u
     return RRTO_CUDA_SUCCESS;
 }
 
-int32_t rrto_late_copy(const struct rrto_late_copy *copy)
+int32_t rrto_late_copy(const struct rrto_late_copy *copy, uint64_t *ret_position)
 {
     int32_t result = RRTO_CUDA_SUCCESS;
     for (uint64_t offset = 0; offset < copy->n_bytes && !result;) {
@@ -366,7 +353,7 @@ int32_t rrto_late_copy(const struct rrto_late_copy *copy)
             result = reserve(1);
         if (result)
             return result;
-        result = issue_piece(copy, offset, n);
+        result = issue_piece(copy, offset, n, ret_position);
         if (result)
             release(1);
         offset += n;

@@ -43,10 +43,6 @@ bool rrto_host_functions_may_wait(void);
 /* The same where the server loads code for an op, at which the driver of a real GPU may wait for its device. */
 bool rrto_host_functions_load_apart(void);
 
-/* The server keeps what is copied behind a function, in either direction, until that has run: whether n bytes more have
- * room there (and are counted). If not, the copy waits for the functions first. */
-bool rrto_host_functions_room(uint64_t n_bytes);
-
 /* A copy from the host whose source is read, and sent, when the functions before it have run. issue makes the op for
  * n bytes from offset on. */
 struct rrto_late_copy {
@@ -57,7 +53,8 @@ struct rrto_late_copy {
                      uint64_t *ret_position);
     const void *args; /* of the op, for issue */
 };
-int32_t rrto_late_copy(const struct rrto_late_copy *copy);
+/* ret_position is that of the last op; not written where none was issued. */
+int32_t rrto_late_copy(const struct rrto_late_copy *copy, uint64_t *ret_position);
 /* How many of n in rrto_host_functions_begin that takes. */
 size_t rrto_late_copy_pieces(uint64_t n_bytes);
 
