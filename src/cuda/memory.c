@@ -243,10 +243,9 @@ static int32_t after_synchronous_h2d(uint32_t stream)
 {
     struct rrto_args_stream_synchronize args = {.stream = stream};
     struct rrto_issue_extra extra = {.order = true};
-    if (rrto_host_functions_any()) /* other streams' copies may be waiting for this thread */
+    /* Where there are functions, other streams' copies may be waiting for this thread. */
+    if (rrto_host_functions_any() || (rrto_host_any() && !rrto_issue_drain_all()))
         return rrto_stream_synchronize_id(stream);
-    if (rrto_host_any())
-        rrto_issue_drain(NULL, SIZE_MAX);
     return rrto_cuda_issued(rrto_issue_stream_synchronize(&args, &extra));
 }
 
