@@ -330,6 +330,44 @@ static void what_the_server_keeps(void **state)
     assert_int_equal(rrto_client_cudaStreamDestroy(free_to_go), 0);
 }
 
+static void *free_this(void *host)
+{
+    return (void *)(intptr_t)rrto_client_cudaFreeHost(host);
+}
+
+/* Freeing page-locked memory waits for the functions that are there, and not for those that come meanwhile, be it in a
+ * row with them. */
+static void freeing_ends(void **state)
+{
+    (void)state;
+    cudaStream_t stream, late;
+    atomic_int first = 0, second = 0;
+    void *host, *other, *device, *result;
+    pthread_t thread;
+    assert_int_equal(rrto_client_cudaMallocHost(&host, N), 0);
+    assert_int_equal(rrto_client_cudaMallocHost(&other, N), 0);
+    assert_int_equal(rrto_client_cudaMalloc(&device, N), 0);
+    assert_int_equal(rrto_client_cudaStreamCreateWithFlags(&stream, NON_BLOCKING), 0);
+    assert_int_equal(rrto_client_cudaStreamCreateWithFlags(&late, NON_BLOCKING), 0);
+    assert_int_equal(rrto_client_cudaLaunchHostFunc(stream, wait_for_this, &first), 0);
+    assert_int_equal(pthread_create(&thread, NULL, free_this, host), 0);
+    nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL); /* it waits */
+    assert_int_equal(rrto_client_cudaLaunchHostFunc(stream, wait_for_this, &second), 0);
+    assert_int_equal(rrto_client_cudaLaunchHostFunc(late, wait_for_this, &second), 0);
+    assert_true(copies(cudaMemcpyHostToDevice, late, device, other, N));
+    assert_int_equal(n_of(RRTO_OP_stream_gate), 3); /* none has joined */
+    atomic_store(&first, 1);
+    assert_int_equal(pthread_join(thread, &result), 0);
+    assert_int_equal((intptr_t)result, 0);
+    assert_true(rrto_host_functions_any());
+    atomic_store(&second, 1);
+    until_all_have_run();
+    assert_int_equal(rrto_client_cudaFreeHost(other), 0);
+    assert_int_equal(rrto_client_cudaFree(device), 0);
+    assert_int_equal(rrto_client_cudaStreamDestroy(stream), 0);
+    assert_int_equal(rrto_client_cudaStreamDestroy(late), 0);
+}
+
 static void *memory, *pinned, *registered;
 static cudaStream_t held;
 
@@ -426,6 +464,7 @@ int main(void)
         cmocka_unit_test_setup(freeing_is_apart, setup),
         cmocka_unit_test_setup(loading_is_apart, setup),
         cmocka_unit_test_setup(what_the_server_keeps, setup),
+        cmocka_unit_test_setup(freeing_ends, setup),
         cmocka_unit_test_setup(waits_end_with_the_session, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
