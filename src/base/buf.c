@@ -38,3 +38,20 @@ uint8_t *rrto_buf_grow(struct rrto_buf *buf, size_t n)
     buf->capacity = capacity;
     return data + buf->size;
 }
+
+void rrto_buf_put_grow(struct rrto_buf *buf, const void *data, size_t n)
+{
+    /* By numbers: what is in the buffer moves with it. */
+    uintptr_t offset = (uintptr_t)data - (uintptr_t)buf->data;
+    bool inside = data && buf->data && offset < buf->size;
+    uint8_t *to = rrto_buf_grow(buf, n);
+    if (!to)
+        return;
+    if (inside)
+        data = buf->data + offset;
+    if (data)
+        memcpy(to, data, n);
+    else
+        memset(to, 0, n);
+    buf->size += n;
+}

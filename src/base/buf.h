@@ -22,24 +22,31 @@ static inline void rrto_buf_clear(struct rrto_buf *buf)
     buf->size = 0;
     buf->failed = false;
 }
+/* Whether there is room for n more bytes as it is. */
+static inline bool rrto_buf_fits(const struct rrto_buf *buf, size_t n)
+{
+    return __builtin_expect(buf->capacity - buf->size >= n && buf->data && !buf->failed, 1);
+}
 /* What of reserve is rare: a larger buffer, or a failure. */
 uint8_t *rrto_buf_grow(struct rrto_buf *buf, size_t n);
 /* Makes room for n more bytes and returns where they go (size is not changed), or NULL. Inline, like put: both stand on
  * the way of every call. */
 static inline uint8_t *rrto_buf_reserve(struct rrto_buf *buf, size_t n)
 {
-    if (__builtin_expect(buf->capacity - buf->size >= n && buf->data && !buf->failed, 1))
-        return buf->data + buf->size;
-    return rrto_buf_grow(buf, n);
+    return rrto_buf_fits(buf, n) ? buf->data + buf->size : rrto_buf_grow(buf, n);
 }
-/* Appends n bytes (zeroes when data is NULL). */
+/* What of put is rare. */
+void rrto_buf_put_grow(struct rrto_buf *buf, const void *data, size_t n);
+/* Appends n bytes (zeroes when data is NULL), which may be some that are in the buffer. */
 static inline void rrto_buf_put(struct rrto_buf *buf, const void *data, size_t n)
 {
     if (n == 0)
         return;
-    uint8_t *to = rrto_buf_reserve(buf, n);
-    if (!to)
+    if (!rrto_buf_fits(buf, n)) {
+        rrto_buf_put_grow(buf, data, n);
         return;
+    }
+    uint8_t *to = buf->data + buf->size;
     if (data)
         memcpy(to, data, n);
     else

@@ -105,7 +105,7 @@ int32_t rrto_host_free(void *memory)
     if (!memory)
         return RRTO_CUDA_SUCCESS;
     struct rrto_host_range range;
-    int32_t error = rrto_host_functions_any() ? rrto_host_functions_wait_all() : RRTO_CUDA_SUCCESS;
+    int32_t error = rrto_host_functions_any() ? rrto_host_functions_wait_present() : RRTO_CUDA_SUCCESS;
     if (error) /* they may still use it */
         return error;
     if (!remove_range((uintptr_t)memory, false, &range))
@@ -128,7 +128,7 @@ int32_t rrto_host_unregister(void *memory)
     struct rrto_host_range range;
     if (!memory)
         return RRTO_CUDA_INVALID_VALUE;
-    int32_t error = rrto_host_functions_any() ? rrto_host_functions_wait_all() : RRTO_CUDA_SUCCESS;
+    int32_t error = rrto_host_functions_any() ? rrto_host_functions_wait_present() : RRTO_CUDA_SUCCESS;
     if (error)
         return error;
     if (!remove_range((uintptr_t)memory, true, &range))

@@ -11,8 +11,6 @@
 #include "base/log.h"
 #include "cuda/behind.h"
 #include "cuda/error.h"
-#include "cuda/graph/capture.h"
-#include "cuda/stream.h"
 #include "gen/issue_ops.h"
 #include "replay/issue.h"
 
@@ -21,10 +19,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-/* The server's page-locked blocks have twice a piece; what it may keep beyond its limit is four times what we leave
- * there.
- */
-enum { PIECE_BYTES = 32 << 20, BEHIND_BYTES = 256 << 20, LOOK_NS = 50000000 };
+enum { PIECE_BYTES = 32 << 20, LOOK_NS = 50000000 };
 
 struct host_call {
     struct host_call *next;
@@ -56,7 +51,7 @@ struct held {
 struct late {
     struct late *next;
     const void *source;
-    uint64_t n_bytes, position;
+    uint64_t n_bytes, position, number;
     uint32_t gate;
     bool taken; /* by the thread that sends them */
     struct rrto_behind behind;
@@ -67,9 +62,9 @@ static struct {
     pthread_cond_t changed;
     struct held *held;
     struct late *late, **last_late;
-    uint64_t n_tickets;
-    size_t n_closed;         /* gates, and places for more between begin and end */
-    uint64_t n_behind_bytes; /* since there were no functions, or room was waited for */
+    uint64_t n_tickets, n_lates;
+    uint64_t sealed; /* functions with tickets up to this one are waited for: no more join them */
+    size_t n_closed; /* gates, and places for more between begin and end */
     uint32_t n_gates;
 } state = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER, .last_late = &state.late};
 
@@ -90,7 +85,6 @@ static void release_locked(size_t n)
     state.n_closed -= n;
     if (state.n_closed == 0) {
         rrto_behind_forget();
-        state.n_behind_bytes = 0;
         __atomic_store_n(&rrto_host_functions_are_there, false, __ATOMIC_RELEASE);
     }
     pthread_cond_broadcast(&state.changed);
@@ -275,13 +269,27 @@ int32_t rrto_host_functions_wait_all(void)
     return over;
 }
 
-bool rrto_host_functions_room(uint64_t n_bytes)
+/* Up to this ticket, and this number of a copy. With the lock. */
+static bool present_locked(uint64_t tickets, uint64_t lates)
 {
+    for (const struct held *held = state.held; held; held = held->next)
+        if (held->first && held->first->ticket <= tickets)
+            return true;
+    return state.late && state.late->number <= lates;
+}
+
+int32_t rrto_host_functions_wait_present(void)
+{
+    int32_t over = RRTO_CUDA_SUCCESS;
+    if (!rrto_host_functions_may_wait())
+        return over;
     pthread_mutex_lock(&state.lock);
-    bool room = n_bytes <= BEHIND_BYTES && state.n_behind_bytes <= BEHIND_BYTES - n_bytes;
-    state.n_behind_bytes = room ? state.n_behind_bytes + n_bytes : 0;
+    uint64_t tickets = state.n_tickets, lates = state.n_lates;
+    state.sealed = tickets;
+    while (!over && present_locked(tickets, lates))
+        over = wait_for_change();
     pthread_mutex_unlock(&state.lock);
-    return room;
+    return over;
 }
 
 /* --- copies whose bytes come later */
@@ -330,7 +338,7 @@ size_t rrto_late_copy_pieces(uint64_t n_bytes)
     return (size_t)((n_bytes + PIECE_BYTES - 1) / PIECE_BYTES);
 }
 
-static int32_t issue_piece(const struct rrto_late_copy *copy, uint64_t offset, uint64_t n)
+static int32_t issue_piece(const struct rrto_late_copy *copy, uint64_t offset, uint64_t n, uint64_t *ret_position)
 {
     struct late *late = malloc(sizeof *late);
     if (!late)
@@ -345,7 +353,9 @@ static int32_t issue_piece(const struct rrto_late_copy *copy, uint64_t offset, u
         free(late);
         return result;
     }
+    *ret_position = late->position;
     pthread_mutex_lock(&state.lock);
+    late->number = ++state.n_lates;
     *state.last_late = late;
     state.last_late = &late->next;
     pthread_mutex_unlock(&state.lock);
@@ -354,7 +364,7 @@ static int32_t issue_piece(const struct rrto_late_copy *copy, uint64_t offset, u
     return RRTO_CUDA_SUCCESS;
 }
 
-int32_t rrto_late_copy(const struct rrto_late_copy *copy)
+int32_t rrto_late_copy(const struct rrto_late_copy *copy, uint64_t *ret_position)
 {
     int32_t result = RRTO_CUDA_SUCCESS;
     for (uint64_t offset = 0; offset < copy->n_bytes && !result;) {
@@ -366,7 +376,7 @@ int32_t rrto_late_copy(const struct rrto_late_copy *copy)
             result = reserve(1);
         if (result)
             return result;
-        result = issue_piece(copy, offset, n);
+        result = issue_piece(copy, offset, n, ret_position);
         if (result)
             release(1);
         offset += n;
@@ -495,7 +505,7 @@ static bool join_last(uint32_t stream, struct host_call *call)
     bool joined = false;
     for (held = state.held; held && !joined; held = held->next) {
         for (struct item *item = held->first; item && !joined; item = item->next) {
-            if (item->position != position || item->next || item->done)
+            if (item->position != position || item->next || item->done || item->ticket <= state.sealed)
                 continue;
             *item->last = call;
             item->last = &call->next;
@@ -562,39 +572,7 @@ int32_t rrto_host_function_add(uint32_t stream, bool blocking, void (*function)(
     return add_call(stream, blocking, &(struct host_call){.function = function, .data = data});
 }
 
-static int32_t launch(const void *handle, const struct host_call *call)
+int32_t rrto_host_callback_add(uint32_t stream, bool blocking, void (*callback)(void *data, int32_t status), void *data)
 {
-    uint32_t stream, flags = 0;
-    int32_t error = rrto_stream_flags(handle, &flags);
-    if (error || !rrto_stream_id(handle, &stream))
-        return error ? error : RRTO_CUDA_INVALID_HANDLE;
-    error = rrto_cuda_sticky();
-    if (!error)
-        error = rrto_capture_touch(stream); /* the legacy stream while others are captured */
-    if (!error)
-        error = rrto_host_functions_begin(1);
-    if (error)
-        return error;
-    error = add_call(stream, !(flags & RRTO_STREAM_NON_BLOCKING), call);
-    rrto_host_functions_end();
-    return error;
-}
-
-int32_t rrto_stream_host_function(const void *handle, void (*function)(void *data), void *data)
-{
-    uint32_t stream;
-    if (!function)
-        return RRTO_CUDA_INVALID_VALUE;
-    if (!rrto_stream_peek_id(handle, &stream))
-        return RRTO_CUDA_INVALID_HANDLE;
-    if (rrto_capture_has(stream)) {
-        struct rrto_work work = {.kind = RRTO_NODE_HOST, .host = function, .host_data = data};
-        return rrto_capture_add(stream, &work);
-    }
-    return launch(handle, &(struct host_call){.function = function, .data = data});
-}
-
-int32_t rrto_stream_host_callback(const void *handle, void (*callback)(void *data, int32_t status), void *data)
-{
-    return launch(handle, &(struct host_call){.callback = callback, .data = data});
+    return add_call(stream, blocking, &(struct host_call){.callback = callback, .data = data});
 }

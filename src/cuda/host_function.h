@@ -17,6 +17,8 @@ int32_t rrto_stream_host_callback(const void *handle, void (*callback)(void *dat
  * sources are read late (32 MiB each). begin may wait; RRTO_CUDA_NOT_SUPPORTED: too many, or the device has none. */
 int32_t rrto_host_functions_begin(size_t n);
 int32_t rrto_host_function_add(uint32_t stream, bool blocking, void (*function)(void *data), void *data);
+int32_t rrto_host_callback_add(uint32_t stream, bool blocking, void (*callback)(void *data, int32_t status),
+                               void *data);
 void rrto_host_functions_end(void);
 
 extern bool rrto_host_functions_are_there;
@@ -34,18 +36,16 @@ void rrto_host_functions_wait_event(uint32_t stream, uint32_t event);
 /* Whether the stream's next work comes behind a function that has not run; whether what a query of it asks for does. */
 bool rrto_host_functions_pending(uint32_t stream);
 bool rrto_host_functions_keep(uint32_t stream);
-/* Waits until it does not; until there are none at all. Not on a function's own thread. A function may never return: an
+/* Waits until it does not; until there are none at all; until those have run that are there at the call, whatever other
+ * threads launch meanwhile. Not on a function's own thread. A function may never return: an
  * error if the session is lost meanwhile, or the process is ending; whatever is issued then gets it, too. */
 int32_t rrto_host_functions_wait(uint32_t stream);
 int32_t rrto_host_functions_wait_all(void);
+int32_t rrto_host_functions_wait_present(void);
 /* Whether these do wait, for the calling thread: what must not come behind a function can be issued apart then. */
 bool rrto_host_functions_may_wait(void);
 /* The same where the server loads code for an op, at which the driver of a real GPU may wait for its device. */
 bool rrto_host_functions_load_apart(void);
-
-/* The server keeps what is copied behind a function, in either direction, until that has run: whether n bytes more have
- * room there (and are counted). If not, the copy waits for the functions first. */
-bool rrto_host_functions_room(uint64_t n_bytes);
 
 /* A copy from the host whose source is read, and sent, when the functions before it have run. issue makes the op for
  * n bytes from offset on. */
@@ -57,7 +57,8 @@ struct rrto_late_copy {
                      uint64_t *ret_position);
     const void *args; /* of the op, for issue */
 };
-int32_t rrto_late_copy(const struct rrto_late_copy *copy);
+/* ret_position is that of the last op; not written where none was issued. */
+int32_t rrto_late_copy(const struct rrto_late_copy *copy, uint64_t *ret_position);
 /* How many of n in rrto_host_functions_begin that takes. */
 size_t rrto_late_copy_pieces(uint64_t n_bytes);
 

@@ -8,6 +8,7 @@
 #include "cuda/graph/capture.h"
 #include "cuda/host.h"
 #include "cuda/host_function.h"
+#include "cuda/room.h"
 #include "cuda/stream.h"
 #include "cuda/symbol.h"
 #include "gen/issue_ops.h"
@@ -15,6 +16,8 @@
 
 #include <stdlib.h>
 #include <string.h>
+
+enum { PIECE_BYTES = 32 << 20 }; /* of a copy that the server has no room for */
 
 static const void *host_pointer(uint64_t address)
 {
@@ -49,10 +52,11 @@ static int32_t issue_late(const struct rrto_late_copy *copy, uint64_t offset, ui
     return rrto_cuda_issued(rrto_issue_mem_copy_h2d_late(&args, &extra));
 }
 
-int32_t rrto_memory_copy_late(uint64_t dst, const void *src, uint64_t n, uint32_t stream)
+int32_t rrto_memory_copy_late(uint64_t dst, const void *src, uint64_t n, uint32_t stream, uint64_t *ret_position)
 {
     return rrto_late_copy(
-        &(struct rrto_late_copy){.stream = stream, .source = src, .n_bytes = n, .issue = issue_late, .args = &dst});
+        &(struct rrto_late_copy){.stream = stream, .source = src, .n_bytes = n, .issue = issue_late, .args = &dst},
+        ret_position);
 }
 
 static int32_t issue_symbol_late(const struct rrto_late_copy *copy, uint64_t offset, uint64_t n, uint32_t gate,
@@ -70,43 +74,84 @@ static int32_t issue_symbol_late(const struct rrto_late_copy *copy, uint64_t off
     return rrto_cuda_issued(rrto_issue_symbol_copy_h2d_late(&args, &extra));
 }
 
-int32_t rrto_memory_copy_symbol_late(const struct rrto_args_symbol_copy_h2d *args, const void *src)
+int32_t rrto_memory_copy_symbol_late(const struct rrto_args_symbol_copy_h2d *args, const void *src,
+                                     uint64_t *ret_position)
 {
-    return rrto_late_copy(&(struct rrto_late_copy){
-        .stream = args->stream, .source = src, .n_bytes = args->n_bytes, .issue = issue_symbol_late, .args = args});
+    return rrto_late_copy(
+        &(struct rrto_late_copy){
+            .stream = args->stream, .source = src, .n_bytes = args->n_bytes, .issue = issue_symbol_late, .args = args},
+        ret_position);
 }
 
-bool rrto_memory_reads_late(const void *src, uint64_t n, uint32_t stream, bool synchronous)
+enum rrto_memory_turn rrto_memory_turn(const void *src, uint64_t n, uint32_t stream, bool synchronous)
 {
-    if (!rrto_host_functions_any() || rrto_capture_has(stream) || !rrto_host_functions_pending(stream))
-        return false;
-    if (!synchronous && rrto_host_pinned(src, n) && rrto_host_functions_room(n))
-        return true;
-    /* CUDA synchronises the stream before it reads a pageable source, and with a synchronous copy. */
-    (void)rrto_host_functions_wait(stream);
-    return false;
+    if (!rrto_host_functions_any() || rrto_capture_has(stream))
+        return RRTO_MEMORY_FREELY;
+    bool pending = rrto_host_functions_pending(stream), room = rrto_room_take(stream, rrto_room_kept(n));
+    if (pending && room && !synchronous && rrto_host_pinned(src, n))
+        return RRTO_MEMORY_LATE;
+    if (pending) /* CUDA synchronises the stream before it reads a pageable source, and with a synchronous copy */
+        (void)rrto_host_functions_wait(stream);
+    return room ? RRTO_MEMORY_COUNTED : RRTO_MEMORY_ALONE;
+}
+
+static int32_t h2d_now(uint64_t dst, const void *src, uint64_t n, uint32_t stream, uint64_t *ret_position)
+{
+    /* An asynchronous copy may still be on its way down into this source: the snapshot has to contain it. */
+    if (rrto_host_find(src, NULL))
+        rrto_issue_drain(src, n);
+    struct rrto_args_mem_copy_h2d args = {.dst = dst, .n_bytes = n, .stream = stream};
+    struct rrto_issue_extra extra = {.up = src, .ret_position = ret_position};
+    return rrto_cuda_issued(rrto_issue_mem_copy_h2d(&args, &extra));
 }
 
 static int32_t h2d_row(uint64_t dst, uint64_t src, uint64_t n, uint32_t stream, bool synchronous)
 {
-    if (rrto_memory_reads_late(host_pointer(src), n, stream, synchronous))
-        return rrto_memory_copy_late(dst, host_pointer(src), n, stream);
-    /* An asynchronous copy may still be on its way down into this source: the snapshot has to contain it. */
-    if (rrto_host_find(host_pointer(src), NULL))
-        rrto_issue_drain(host_pointer(src), n);
-    struct rrto_args_mem_copy_h2d args = {.dst = dst, .n_bytes = n, .stream = stream};
-    struct rrto_issue_extra extra = {.up = host_pointer(src)};
-    return rrto_cuda_issued(rrto_issue_mem_copy_h2d(&args, &extra));
+    enum rrto_memory_turn turn = rrto_memory_turn(host_pointer(src), n, stream, synchronous);
+    uint64_t position = 0;
+    int32_t result = RRTO_CUDA_SUCCESS;
+    if (turn == RRTO_MEMORY_ALONE) {
+        for (uint64_t offset = 0; offset < n && !result; offset += PIECE_BYTES) {
+            uint64_t n_piece = n - offset < PIECE_BYTES ? n - offset : PIECE_BYTES;
+            result = h2d_now(dst + offset, host_pointer(src + offset), n_piece, stream, &position);
+            if (!result)
+                result = rrto_stream_synchronize_id(stream);
+        }
+        return result;
+    }
+    result = turn == RRTO_MEMORY_LATE ? rrto_memory_copy_late(dst, host_pointer(src), n, stream, &position)
+                                      : h2d_now(dst, host_pointer(src), n, stream, &position);
+    if (turn != RRTO_MEMORY_FREELY)
+        rrto_room_taken(stream, position);
+    return result;
+}
+
+static int32_t d2h_now(uint64_t dst, uint64_t src, uint64_t n, uint32_t stream, bool wait, uint64_t *ret_position)
+{
+    struct rrto_args_mem_copy_d2h args = {.src = src, .n_bytes = n, .stream = stream};
+    struct rrto_issue_extra extra = {.down = (void *)(uintptr_t)dst, .wait = wait, .ret_position = ret_position};
+    return rrto_cuda_issued(rrto_issue_mem_copy_d2h(&args, &extra));
 }
 
 static int32_t d2h_row(uint64_t dst, uint64_t src, uint64_t n, uint32_t stream, bool wait)
 {
-    if (rrto_host_functions_any() && !rrto_capture_has(stream) && rrto_host_functions_pending(stream) &&
-        (wait || !rrto_host_functions_room(n)))
+    bool counts = rrto_host_functions_any() && !rrto_capture_has(stream);
+    bool room = counts && rrto_room_take(stream, rrto_room_kept(n));
+    uint64_t position = 0;
+    int32_t result = RRTO_CUDA_SUCCESS;
+    if (counts && (wait || !room) && rrto_host_functions_pending(stream))
         (void)rrto_host_functions_wait(stream);
-    struct rrto_args_mem_copy_d2h args = {.src = src, .n_bytes = n, .stream = stream};
-    struct rrto_issue_extra extra = {.down = (void *)(uintptr_t)dst, .wait = wait};
-    return rrto_cuda_issued(rrto_issue_mem_copy_d2h(&args, &extra));
+    if (counts && !room) {
+        for (uint64_t offset = 0; offset < n && !result; offset += PIECE_BYTES) {
+            uint64_t n_piece = n - offset < PIECE_BYTES ? n - offset : PIECE_BYTES;
+            result = d2h_now(dst + offset, src + offset, n_piece, stream, true, &position);
+        }
+        return result;
+    }
+    result = d2h_now(dst, src, n, stream, wait, &position);
+    if (room)
+        rrto_room_taken(stream, position);
+    return result;
 }
 
 static int32_t d2d_rectangle(const struct rrto_copy *copy, uint32_t stream)
@@ -198,10 +243,9 @@ static int32_t after_synchronous_h2d(uint32_t stream)
 {
     struct rrto_args_stream_synchronize args = {.stream = stream};
     struct rrto_issue_extra extra = {.order = true};
-    if (rrto_host_functions_any()) /* other streams' copies may be waiting for this thread */
+    /* Where there are functions, other streams' copies may be waiting for this thread. */
+    if (rrto_host_functions_any() || (rrto_host_any() && !rrto_issue_drain_all()))
         return rrto_stream_synchronize_id(stream);
-    if (rrto_host_any())
-        rrto_issue_drain(NULL, SIZE_MAX);
     return rrto_cuda_issued(rrto_issue_stream_synchronize(&args, &extra));
 }
 

@@ -44,13 +44,19 @@ int32_t rrto_memory_set(uint64_t dst, uint32_t value, uint32_t unit, uint64_t n,
 int32_t rrto_memory_set_2d(uint64_t dst, uint64_t pitch, uint32_t value, uint32_t unit, uint64_t width, uint64_t height,
                            const void *stream);
 
-/* Whether the source of a copy that is about to be issued is to be read later: it is page-locked, the copy is
- * asynchronous, and the stream's work comes behind a host function that has not run. Other copies wait for that here.
- */
-bool rrto_memory_reads_late(const void *src, uint64_t n, uint32_t stream, bool synchronous);
-/* A copy whose source is read when those functions have run. */
+/* How a copy from the host is issued; what host functions that have not run are there for. */
+enum rrto_memory_turn {
+    RRTO_MEMORY_FREELY,  /* there are none, or the stream is captured */
+    RRTO_MEMORY_COUNTED, /* there was room (cuda/room.h) */
+    RRTO_MEMORY_LATE,    /* so there was; the source is read when the functions before the copy have run */
+    RRTO_MEMORY_ALONE,   /* there was none: the caller waits for the copy */
+};
+/* Of one that is about to be issued. One that is synchronous, or whose source is not page-locked, or that has no room,
+ * waits for the functions before it here. */
+enum rrto_memory_turn rrto_memory_turn(const void *src, uint64_t n, uint32_t stream, bool synchronous);
 struct rrto_args_symbol_copy_h2d;
-int32_t rrto_memory_copy_late(uint64_t dst, const void *src, uint64_t n, uint32_t stream);
-int32_t rrto_memory_copy_symbol_late(const struct rrto_args_symbol_copy_h2d *args, const void *src);
+int32_t rrto_memory_copy_late(uint64_t dst, const void *src, uint64_t n, uint32_t stream, uint64_t *ret_position);
+int32_t rrto_memory_copy_symbol_late(const struct rrto_args_symbol_copy_h2d *args, const void *src,
+                                     uint64_t *ret_position);
 
 #endif

@@ -9,6 +9,7 @@
 #include "cuda/module.h"
 #include "cuda/pool.h"
 #include "cuda/register.h"
+#include "cuda/room.h"
 #include "cuda/stream.h"
 #include "cuda/symbol.h"
 #include "gen/client_bodies.h"
@@ -288,8 +289,8 @@ static int32_t copy_to_symbol(const void *symbol, const void *src, size_t n, siz
         result = rrto_module_load(module, false);
     if (result || n == 0)
         return result;
-    bool late = rrto_memory_reads_late(src, n, stream, synchronous);
-    if (!late && rrto_host_find(src, NULL))
+    enum rrto_memory_turn turn = rrto_memory_turn(src, n, stream, synchronous);
+    if (turn != RRTO_MEMORY_LATE && rrto_host_find(src, NULL))
         rrto_issue_drain(src, n);
     struct rrto_args_symbol_copy_h2d args = {.module = module->id,
                                              .name = (const uint8_t *)name,
@@ -297,10 +298,13 @@ static int32_t copy_to_symbol(const void *symbol, const void *src, size_t n, siz
                                              .offset = offset,
                                              .n_bytes = n,
                                              .stream = stream};
-    if (late)
-        return rrto_memory_copy_symbol_late(&args, src);
-    struct rrto_issue_extra extra = {.up = src};
-    return rrto_cuda_issued(rrto_issue_symbol_copy_h2d(&args, &extra));
+    uint64_t position = 0;
+    struct rrto_issue_extra extra = {.up = src, .ret_position = &position};
+    result = turn == RRTO_MEMORY_LATE ? rrto_memory_copy_symbol_late(&args, src, &position)
+                                      : rrto_cuda_issued(rrto_issue_symbol_copy_h2d(&args, &extra));
+    if (turn == RRTO_MEMORY_COUNTED || turn == RRTO_MEMORY_LATE)
+        rrto_room_taken(stream, position);
+    return result || turn != RRTO_MEMORY_ALONE ? result : rrto_stream_synchronize_id(stream);
 }
 
 static cudaError_t to_symbol(const void *symbol, const void *src, size_t n, size_t offset, cudaMemcpyKind kind,

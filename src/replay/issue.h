@@ -42,10 +42,12 @@ struct rrto_waiter *rrto_issue_waiter(void);
 /* Blocks until the reply to the op that was issued with it is there: once for each. Flushes. Returns as rrto_issue. No
  * round trip is counted: this is for threads that are not the application's. */
 int32_t rrto_issue_await(struct rrto_waiter *waiter);
-/* Blocks until pending `down` payloads into [host, host + n) have arrived (free, unregister); those of ops before
- * a position only. */
+/* Blocks until `down` payloads into [host, host + n) have arrived (free, unregister), of ops that were issued before
+ * the call; those of ops before a position only. */
 void rrto_issue_drain(const void *host, size_t n);
 void rrto_issue_drain_before(const void *host, size_t n, uint64_t position);
+/* Blocks until all of them have arrived. False, at once: a host function holds a stream back. */
+bool rrto_issue_drain_all(void);
 /* Whether the op at position is the newest of all. */
 bool rrto_issue_is_newest(uint64_t position);
 /* From hold to its end (hold false), ops of other threads wait before they are issued, so that none comes between those

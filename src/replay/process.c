@@ -351,6 +351,11 @@ void rrto_issue_drain_before(const void *host, size_t n, uint64_t position)
         rrto_session_drain(&rrto_process.session, &rrto_thread_get()->caller, host, n, position);
 }
 
+bool rrto_issue_drain_all(void)
+{
+    return !rrto_session_open() || rrto_session_drain_all(&rrto_process.session, &rrto_thread_get()->caller);
+}
+
 bool rrto_issue_is_newest(uint64_t position)
 {
     if (!rrto_session_open())

@@ -102,7 +102,10 @@ void rrto_session_waited_locked(struct rrto_session *session, const struct rrto_
     session->waited_until_ns = end_ns;
 }
 
-int32_t rrto_session_wait(struct rrto_session *session, struct rrto_session_caller *caller, uint64_t position)
+/* unless_gated: RRTO_TIMEOUT, and nobody has waited, if a gate is closed. The server is asked with the issue lock, so
+ * that no gate of another thread comes between the look and the question. */
+static int32_t wait_for(struct rrto_session *session, struct rrto_session_caller *caller, uint64_t position,
+                        bool unless_gated)
 {
     struct rrto_waiter waiter = {.position = position, .subscribed = true};
     bool has_stream;
@@ -110,14 +113,21 @@ int32_t rrto_session_wait(struct rrto_session *session, struct rrto_session_call
         return RRTO_LOST;
     pthread_mutex_lock(&session->lock);
     rrto_session_flush_locked(session);
+    if (unless_gated && session->tracker.n_closed > 0) {
+        pthread_mutex_unlock(&session->lock);
+        return RRTO_TIMEOUT;
+    }
     waiter.covers = covers_at(session, position, &has_stream, &waiter.stream);
     bool result = session->tracker.down > 0;
-    pthread_mutex_unlock(&session->lock);
-    if (rrto_receiver_completed(&session->receiver, position, has_stream, waiter.stream))
-        return 0;
+    bool completed = rrto_receiver_completed(&session->receiver, position, has_stream, waiter.stream);
     uint64_t start = session->options.now_ns();
-    rrto_receiver_expect(&session->receiver, &waiter);
-    (void)rrto_session_subscribe(session, position);
+    if (!completed) {
+        rrto_receiver_expect(&session->receiver, &waiter);
+        (void)rrto_session_subscribe(session, position);
+    }
+    pthread_mutex_unlock(&session->lock);
+    if (completed)
+        return 0;
     caller->round_trips++;
     __atomic_fetch_add(&session->counters->round_trips, 1, __ATOMIC_RELAXED);
     int lost = rrto_receiver_wait(&session->receiver, &waiter);
@@ -133,30 +143,54 @@ int32_t rrto_session_wait(struct rrto_session *session, struct rrto_session_call
     return lost == RRTO_OK ? waiter.status : RRTO_LOST;
 }
 
-/* Behind a closed gate a copy is not waited for by its stream, whose later work may be waiting for the caller. */
-static void wait_unless_gated(struct rrto_session *session, struct rrto_session_caller *caller, uint64_t position)
+int32_t rrto_session_wait(struct rrto_session *session, struct rrto_session_caller *caller, uint64_t position)
 {
-    pthread_mutex_lock(&session->lock);
-    bool gated = session->tracker.n_closed > 0;
-    if (gated)
-        rrto_session_flush_locked(session);
-    pthread_mutex_unlock(&session->lock);
-    if (gated) {
+    return wait_for(session, caller, position, false);
+}
+
+/* Those before a position, which are there. Behind a closed gate a copy is not waited for by its stream, whose later
+ * work may be waiting for the caller. */
+static void drain(struct rrto_session *session, struct rrto_session_caller *caller, const void *host, size_t n,
+                  uint64_t before)
+{
+    uint64_t position;
+    if (!rrto_receiver_down_in(&session->receiver, host, n, before, &position))
+        return;
+    if (wait_for(session, caller, position, true) == RRTO_TIMEOUT) {
         caller->round_trips++;
         __atomic_fetch_add(&session->counters->round_trips, 1, __ATOMIC_RELAXED);
-    } else {
-        (void)rrto_session_wait(session, caller, position);
     }
+    (void)rrto_receiver_drain(&session->receiver, host, n, before);
+}
+
+/* Where the next op goes. Whether a gate is closed there. */
+static uint64_t end_of_log(struct rrto_session *session, bool *ret_gated)
+{
+    pthread_mutex_lock(&session->lock);
+    uint64_t end = session->encoder.log.head;
+    *ret_gated = session->tracker.n_closed > 0;
+    pthread_mutex_unlock(&session->lock);
+    return end;
 }
 
 void rrto_session_drain(struct rrto_session *session, struct rrto_session_caller *caller, const void *host, size_t n,
                         uint64_t before)
 {
     uint64_t position;
+    bool gated;
     if (!rrto_receiver_down_in(&session->receiver, host, n, before, &position))
         return;
-    wait_unless_gated(session, caller, position);
-    (void)rrto_receiver_drain(&session->receiver, host, n, before);
+    uint64_t end = end_of_log(session, &gated); /* what other threads issue from now on is not meant */
+    drain(session, caller, host, n, before < end ? before : end);
+}
+
+bool rrto_session_drain_all(struct rrto_session *session, struct rrto_session_caller *caller)
+{
+    bool gated;
+    uint64_t end = end_of_log(session, &gated);
+    if (!gated) /* a gate that comes now is behind those copies */
+        drain(session, caller, NULL, SIZE_MAX, end);
+    return !gated;
 }
 
 int32_t rrto_session_await(struct rrto_session *session, struct rrto_waiter *waiter)

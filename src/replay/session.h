@@ -113,6 +113,7 @@ int32_t rrto_session_wait(struct rrto_session *session, struct rrto_session_call
 int32_t rrto_session_await(struct rrto_session *session, struct rrto_waiter *waiter);
 void rrto_session_drain(struct rrto_session *session, struct rrto_session_caller *caller, const void *host, size_t n,
                         uint64_t before);
+bool rrto_session_drain_all(struct rrto_session *session, struct rrto_session_caller *caller);
 void rrto_session_flush(struct rrto_session *session);
 void rrto_session_hold(struct rrto_session *session, const struct rrto_session_caller *caller, bool hold);
 

@@ -9,6 +9,7 @@
 #include "cuda/memory.h"
 #include "cuda/module.h"
 #include "cuda/object.h"
+#include "cuda/room.h"
 #include "cuda/stream.h"
 #include "gen/issue_ops.h"
 #include "replay/issue.h"
@@ -237,9 +238,12 @@ static int32_t come_behind_last(struct rrto_exec *exec, uint32_t stream)
 
 struct launch {
     uint32_t stream;
-    bool blocking;    /* the stream is ordered with the legacy one */
-    size_t n_places;  /* for host functions, and for copies whose sources are read late */
-    bool soft, large; /* a soft GPU; more is copied than the server keeps behind functions */
+    bool blocking;     /* the stream is ordered with the legacy one */
+    size_t n_places;   /* for host functions, and for copies whose sources are read late */
+    bool soft;         /* a soft GPU */
+    bool counted;      /* what is copied, which has room on the server beside host functions */
+    bool large;        /* it has none */
+    uint64_t position; /* of the last copy */
     struct rrto_library_twins twins;
 };
 
@@ -250,7 +254,7 @@ static bool behind_function(const struct launch *launch)
 }
 
 /* The source is read when the functions have run, page-locked or not: CUDA's graphs read it at the node's turn. */
-static int32_t issue_late(const struct rrto_work *work, const struct launch *launch)
+static int32_t issue_late(const struct rrto_work *work, struct launch *launch)
 {
     struct rrto_dec dec;
     struct rrto_args_mem_copy_h2d copy;
@@ -258,11 +262,11 @@ static int32_t issue_late(const struct rrto_work *work, const struct launch *lau
     uint16_t number = rrto_op_number(work->op);
     rrto_dec_init(&dec, work->op, work->n_op);
     if (number == RRTO_OP_mem_copy_h2d && rrto_unpack_mem_copy_h2d(&dec, &copy))
-        return rrto_memory_copy_late(copy.dst, work->up, copy.n_bytes, launch->stream);
+        return rrto_memory_copy_late(copy.dst, work->up, copy.n_bytes, launch->stream, &launch->position);
     if (number != RRTO_OP_symbol_copy_h2d || !rrto_unpack_symbol_copy_h2d(&dec, &symbol))
         return RRTO_CUDA_NOT_SUPPORTED;
     symbol.stream = launch->stream;
-    return rrto_memory_copy_symbol_late(&symbol, work->up);
+    return rrto_memory_copy_symbol_late(&symbol, work->up, &launch->position);
 }
 
 /* The soft cuBLAS and cuDNN compute at the call: see rrto_client_id_stream; and copies may need room on the server.
@@ -274,10 +278,23 @@ static void let_functions_run(const struct launch *launch)
     rrto_issue_hold(true);
 }
 
+/* What has no room on the server: no more of it than one copy. */
+static int32_t let_copy_end(const struct launch *launch)
+{
+    struct rrto_args_stream_synchronize args = {.stream = launch->stream};
+    struct rrto_buf *buf = rrto_issue_scratch();
+    rrto_pack_stream_synchronize(buf, &args);
+    rrto_issue_hold(false);
+    int32_t result = rrto_cuda_issued(buf->failed ? RRTO_NO_MEMORY : rrto_issue(buf->data, buf->size, NULL));
+    rrto_issue_hold(true);
+    return result;
+}
+
 static int32_t issue_op(struct rrto_work *work, struct launch *launch)
 {
     const struct rrto_op_info *info = rrto_op_info_of(work->op, work->n_op);
-    bool waits = work->library.library != RRTO_USE_NONE ? launch->soft : launch->large && (work->up || work->down);
+    bool copies = work->up || work->down;
+    bool waits = work->library.library != RRTO_USE_NONE ? launch->soft : launch->large && copies;
     if (waits && behind_function(launch))
         let_functions_run(launch);
     if (work->library.library != RRTO_USE_NONE) {
@@ -296,8 +313,11 @@ static int32_t issue_op(struct rrto_work *work, struct launch *launch)
         memcpy(&n_bytes, work->op + info->size_offset, sizeof n_bytes);
         rrto_issue_drain(work->up, n_bytes);
     }
-    struct rrto_issue_extra extra = {.up = work->up, .down = work->down};
+    struct rrto_issue_extra extra = {
+        .up = work->up, .down = work->down, .ret_position = copies ? &launch->position : NULL};
     int32_t status = rrto_issue(work->op, work->n_op, &extra);
+    if (status == 0 && launch->large && copies)
+        return let_copy_end(launch);
     return status > 0 && strcmp(info->library, "cuda") != 0 ? LAUNCH_FAILED : rrto_cuda_issued(status);
 }
 
@@ -335,7 +355,7 @@ static int32_t prepare(const struct rrto_exec *exec, struct launch *launch)
     const struct rrto_device_info *device = rrto_session_device();
     bool functions = rrto_host_functions_any();
     size_t n_places = 0;
-    uint64_t n_bytes = 0;
+    uint64_t n_kept = 0;
     int32_t result = RRTO_CUDA_SUCCESS;
     for (size_t i = 0; i < exec->n_order && !result; i++) {
         const struct rrto_work *work = &exec->order[i]->work;
@@ -344,12 +364,14 @@ static int32_t prepare(const struct rrto_exec *exec, struct launch *launch)
             n_places++;
         else if (work->up)
             n_places += rrto_late_copy_pieces(copied_bytes(work));
-        n_bytes += copied_bytes(work); /* of memory that is there: no overflow */
+        if (work->up || work->down)
+            n_kept += rrto_room_kept(copied_bytes(work)); /* of memory that is there: no overflow */
         result = rrto_library_take(&launch->twins, work->library.library);
     }
     launch->soft = device && device->soft;
     launch->n_places = functions ? n_places : 0;
-    launch->large = launch->n_places && !rrto_host_functions_room(n_bytes);
+    launch->counted = !result && functions && n_kept && rrto_room_take(launch->stream, n_kept);
+    launch->large = functions && n_kept && !launch->counted;
     return result;
 }
 
@@ -394,6 +416,8 @@ int32_t rrto_exec_launch(struct rrto_exec *exec, const void *stream)
         result = prepare(exec, &launch);
     if (!result) {
         result = issue_nodes(exec, &launch);
+        if (launch.counted)
+            rrto_room_taken(launch.stream, launch.position);
         exec->launched = true;
         exec->last_stream = stream;
         exec->last_id = launch.stream;

@@ -4,6 +4,8 @@
 
 #include "../test.h"
 
+#include <malloc.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void grows_up_to_its_maximum(void **state)
@@ -54,12 +56,41 @@ static void null_puts_zeroes(void **state)
     rrto_buf_fini(&buf);
 }
 
+/* What is in the buffer can be put behind it, also when that moves: a block behind it sees to that, and what it leaves
+ * is overwritten. */
+static void puts_its_own(void **state)
+{
+    (void)state;
+    enum { N = 64, N_GUARDS = 16, GUARD = 100000 };
+    struct rrto_buf buf;
+    void *guards[N_GUARDS];
+    int n_guards = 0;
+    (void)mallopt(M_PERTURB, 0x5a);
+    rrto_buf_init(&buf, N << 10);
+    for (int i = 0; i < N; i++)
+        rrto_buf_put(&buf, &(uint8_t){(uint8_t)i}, 1);
+    while (buf.size < buf.max) {
+        if (!rrto_buf_fits(&buf, N)) {
+            assert_true(n_guards < N_GUARDS);
+            guards[n_guards++] = malloc(GUARD);
+        }
+        rrto_buf_put(&buf, buf.data, N);
+    }
+    for (size_t i = 0; i < buf.size; i++)
+        assert_int_equal(buf.data[i], i % N);
+    while (n_guards)
+        free(guards[--n_guards]);
+    rrto_buf_fini(&buf);
+    (void)mallopt(M_PERTURB, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(grows_up_to_its_maximum),
         cmocka_unit_test(failure_is_sticky),
         cmocka_unit_test(null_puts_zeroes),
+        cmocka_unit_test(puts_its_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

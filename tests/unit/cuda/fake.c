@@ -175,6 +175,13 @@ void rrto_issue_drain_before(const void *host, size_t n, uint64_t position)
     pthread_mutex_unlock(&lock);
 }
 
+bool rrto_issue_drain_all(void)
+{
+    if (!fake.gated)
+        rrto_issue_drain(NULL, SIZE_MAX);
+    return !fake.gated;
+}
+
 /* The stream is always there. */
 struct rrto_waiter *rrto_issue_waiter(void)
 {

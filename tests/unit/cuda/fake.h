@@ -34,6 +34,7 @@ struct fake {
     struct rrto_session_error error;
     bool held;
     size_t n_drains;
+    bool gated;         /* another thread's host function has come since the caller looked */
     unsigned n_between; /* ops that are to be apart, and find a host function of another thread */
     struct rrto_device_info device;
 };

@@ -264,6 +264,110 @@ static void loading_is_apart(void **state)
     assert_int_equal(fake.n_between, 1);
 }
 
+static void wait_for_this(void *flag)
+{
+    while (!atomic_load((atomic_int *)flag))
+        sched_yield();
+}
+
+static bool copies(cudaMemcpyKind kind, cudaStream_t stream, void *device, void *host, size_t n)
+{
+    bool up = kind == cudaMemcpyHostToDevice;
+    return rrto_client_cudaMemcpyAsync(up ? device : host, up ? host : device, n, kind, stream) == cudaSuccess;
+}
+
+/* 256 MiB of copies, in whatever streams: then each is waited for, until the others are known to be done. That their
+ * functions have run does not say so. */
+static void what_the_server_keeps(void **state)
+{
+    (void)state;
+    enum { N_HELD = 4, PIECE = 32 << 20 };
+    cudaStream_t streams[N_HELD], beside, free_to_go;
+    atomic_int flags[2] = {0, 1};
+    void *device, *host;
+    assert_int_equal(rrto_client_cudaMalloc(&device, PIECE + 1), 0);
+    assert_int_equal(rrto_client_cudaMallocHost(&host, PIECE + 1), 0);
+    assert_int_equal(rrto_client_cudaStreamCreateWithFlags(&beside, NON_BLOCKING), 0);
+    assert_int_equal(rrto_client_cudaStreamCreateWithFlags(&free_to_go, NON_BLOCKING), 0);
+    for (int i = 0; i < N_HELD; i++) {
+        assert_int_equal(rrto_client_cudaStreamCreateWithFlags(&streams[i], NON_BLOCKING), 0);
+        assert_int_equal(rrto_client_cudaLaunchHostFunc(streams[i], wait_for_this, &flags[0]), 0);
+        assert_true(copies(cudaMemcpyHostToDevice, streams[i], device, host, PIECE));
+        assert_non_null(fake_last(0, RRTO_OP_mem_copy_h2d_late));
+        assert_true(copies(cudaMemcpyDeviceToHost, streams[i], device, host, PIECE));
+        assert_false(fake_last(0, RRTO_OP_mem_copy_d2h)->wait);
+    }
+    for (int i = 0; i < 3; i++) { /* one that is refused makes no room for the next */
+        assert_int_equal(rrto_client_cudaLaunchHostFunc(free_to_go, wait_for_this, &flags[1]), 0);
+        assert_true(copies(cudaMemcpyHostToDevice, free_to_go, device, host, PIECE));
+        assert_int_equal(n_of(RRTO_OP_mem_copy_h2d_late), N_HELD);
+        assert_int_equal(n_of(RRTO_OP_stream_synchronize), 3 * i + 1);
+        assert_true(copies(cudaMemcpyHostToDevice, beside, device, host, PIECE + 1)); /* in two pieces */
+        assert_non_null(fake_last(0, RRTO_OP_stream_synchronize));
+        assert_int_equal(n_of(RRTO_OP_mem_copy_h2d), 3 * (i + 1));
+        assert_true(copies(cudaMemcpyDeviceToHost, beside, device, host, 1));
+        assert_true(fake_last(0, RRTO_OP_mem_copy_d2h)->wait);
+    }
+    atomic_store(&flags[0], 1);
+    until_all_have_run();
+    atomic_store(&flags[0], 0);
+    assert_int_equal(rrto_client_cudaLaunchHostFunc(streams[0], wait_for_this, &flags[0]), 0);
+    assert_true(copies(cudaMemcpyDeviceToHost, beside, device, host, 1));
+    assert_true(fake_last(0, RRTO_OP_mem_copy_d2h)->wait);
+    fake.completed = fake.n_ops;
+    assert_true(copies(cudaMemcpyDeviceToHost, beside, device, host, 1));
+    assert_false(fake_last(0, RRTO_OP_mem_copy_d2h)->wait);
+    assert_true(copies(cudaMemcpyHostToDevice, streams[0], device, host, PIECE));
+    assert_non_null(fake_last(0, RRTO_OP_mem_copy_h2d_late));
+    atomic_store(&flags[0], 1);
+    until_all_have_run();
+    fake.completed = fake.n_ops;
+    assert_int_equal(rrto_client_cudaFree(device), 0);
+    assert_int_equal(rrto_client_cudaFreeHost(host), 0);
+    for (int i = 0; i < N_HELD; i++)
+        assert_int_equal(rrto_client_cudaStreamDestroy(streams[i]), 0);
+    assert_int_equal(rrto_client_cudaStreamDestroy(beside), 0);
+    assert_int_equal(rrto_client_cudaStreamDestroy(free_to_go), 0);
+}
+
+static void *free_this(void *host)
+{
+    return (void *)(intptr_t)rrto_client_cudaFreeHost(host);
+}
+
+/* Freeing page-locked memory waits for the functions that are there, and not for those that come meanwhile, be it in a
+ * row with them. */
+static void freeing_ends(void **state)
+{
+    (void)state;
+    cudaStream_t stream, late;
+    atomic_int first = 0, second = 0;
+    void *host, *other, *device, *result;
+    pthread_t thread;
+    assert_int_equal(rrto_client_cudaMallocHost(&host, N), 0);
+    assert_int_equal(rrto_client_cudaMallocHost(&other, N), 0);
+    assert_int_equal(rrto_client_cudaMalloc(&device, N), 0);
+    assert_int_equal(rrto_client_cudaStreamCreateWithFlags(&stream, NON_BLOCKING), 0);
+    assert_int_equal(rrto_client_cudaStreamCreateWithFlags(&late, NON_BLOCKING), 0);
+    assert_int_equal(rrto_client_cudaLaunchHostFunc(stream, wait_for_this, &first), 0);
+    assert_int_equal(pthread_create(&thread, NULL, free_this, host), 0);
+    nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL); /* it waits */
+    assert_int_equal(rrto_client_cudaLaunchHostFunc(stream, wait_for_this, &second), 0);
+    assert_int_equal(rrto_client_cudaLaunchHostFunc(late, wait_for_this, &second), 0);
+    assert_true(copies(cudaMemcpyHostToDevice, late, device, other, N));
+    assert_int_equal(n_of(RRTO_OP_stream_gate), 3); /* none has joined */
+    atomic_store(&first, 1);
+    assert_int_equal(pthread_join(thread, &result), 0);
+    assert_int_equal((intptr_t)result, 0);
+    assert_true(rrto_host_functions_any());
+    atomic_store(&second, 1);
+    until_all_have_run();
+    assert_int_equal(rrto_client_cudaFreeHost(other), 0);
+    assert_int_equal(rrto_client_cudaFree(device), 0);
+    assert_int_equal(rrto_client_cudaStreamDestroy(stream), 0);
+    assert_int_equal(rrto_client_cudaStreamDestroy(late), 0);
+}
+
 static void *memory, *pinned, *registered;
 static cudaStream_t held;
 
@@ -359,6 +463,8 @@ int main(void)
         cmocka_unit_test_setup(more_than_the_server_has, setup),
         cmocka_unit_test_setup(freeing_is_apart, setup),
         cmocka_unit_test_setup(loading_is_apart, setup),
+        cmocka_unit_test_setup(what_the_server_keeps, setup),
+        cmocka_unit_test_setup(freeing_ends, setup),
         cmocka_unit_test_setup(waits_end_with_the_session, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

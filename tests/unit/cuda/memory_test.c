@@ -146,6 +146,12 @@ static void pinned_copies_do_not_wait(void **state)
     assert_int_equal(rrto_client_cudaMemcpy(pinned, a, 4096, cudaMemcpyDeviceToHost), 0);
     op = fake_last(0, RRTO_OP_mem_copy_d2h);
     assert_true(op && op->wait);
+    /* Another thread's host function has come meanwhile: only its own stream is waited for. */
+    fake.gated = true;
+    assert_int_equal(rrto_client_cudaMemcpy(a, fake.device.name, 64, cudaMemcpyHostToDevice), 0);
+    assert_non_null(fake_last(0, RRTO_OP_stream_synchronize));
+    fake.gated = false;
+    assert_int_equal(fake.n_drains, 1);
     assert_int_equal(rrto_client_cudaFreeHost(pinned), 0);
     assert_int_equal(fake.n_drains, 2);
     assert_int_equal(rrto_client_cudaFreeHost(pinned), cudaErrorInvalidValue);

@@ -165,6 +165,31 @@ static void test_poll_and_wait(void **state)
     fake_fini(&server);
 }
 
+/* What comes behind a gate may be waiting for the caller. */
+static void test_drain_all(void **state)
+{
+    (void)state;
+    fake_init(&server);
+    server.hold = true;
+    struct rrto_session_options options = defaults("async");
+    begin(&options);
+    uint64_t position;
+    copy_down(0, output, 100, false, &position);
+    simple(FAKE_CLOSE, 7);
+    assert_false(rrto_session_drain_all(&session, &caller));
+    assert_int_equal(counters.round_trips, 0);
+    simple(FAKE_OPEN, 0);
+    fake_release(&server);
+    assert_true(rrto_session_drain_all(&session, &caller));
+    assert_arrived(output, position, 100);
+    assert_int_equal(counters.round_trips, 1);
+    assert_true(rrto_session_drain_all(&session, &caller)); /* there is nothing */
+    assert_int_equal(counters.round_trips, 1);
+    end();
+    assert_int_equal(server.n_subscriptions, 1);
+    fake_fini(&server);
+}
+
 /* A way out that is full, a payload that is larger than it, a server that answers much before it reads. */
 static void test_back_pressure(void **state)
 {
@@ -317,8 +342,9 @@ int main(void)
         cmocka_unit_test(test_fail_stop),       cmocka_unit_test(test_where_waits_went),
         cmocka_unit_test(test_times_cut_short), cmocka_unit_test(test_loss),
         cmocka_unit_test(test_goodbye),         cmocka_unit_test(test_poll_and_wait),
-        cmocka_unit_test(test_back_pressure),   cmocka_unit_test(test_flusher),
-        cmocka_unit_test(test_threads),         cmocka_unit_test(test_much_text),
+        cmocka_unit_test(test_drain_all),       cmocka_unit_test(test_back_pressure),
+        cmocka_unit_test(test_flusher),         cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_much_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
