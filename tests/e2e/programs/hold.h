@@ -13,7 +13,7 @@ static atomic_int holds, may_go, lost_patience; /* holds: the round that is held
 
 static inline void hold(void *round)
 {
-    enum { PATIENCE_S = 10 };
+    enum { PATIENCE_S = 30 }; /* a build that looks for data races takes ten for a round whose payloads are coded */
     time_t end = time(NULL) + PATIENCE_S;
     atomic_store(&holds, (int)(size_t)round);
     while (atomic_load(&may_go) < (int)(size_t)round && time(NULL) < end)
