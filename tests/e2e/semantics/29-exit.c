@@ -181,12 +181,16 @@ static void begin(void)
     for (int i = 0; i < THREADS; i++) {
         numbers[i] = i;
         pthread_create(&thread, NULL, go_on, &numbers[i]);
+        pthread_detach(thread);
     }
     held = new_stream(false);
     OK(cuLaunchHostFunc(held, never_return, NULL));
     pthread_create(&thread, NULL, wait_for_ever, NULL);
+    pthread_detach(thread);
     pthread_create(&thread, NULL, wait_long, NULL);
+    pthread_detach(thread);
     pthread_create(&thread, NULL, free_memory, NULL);
+    pthread_detach(thread);
     for (int i = 0; i < STREAMS; i++) {
         CUstream stream = new_stream(false);
         for (int k = 0; k < 5; k++) {

@@ -27,7 +27,8 @@
 
 enum { N = 20000, BYTES = N * sizeof(float), THREADS = 3, TURNS = 20, STORM_ROUNDS = 100, MUCH = 4 << 20 };
 
-static volatile sig_atomic_t n_ticks, taken_by_main, taken_elsewhere;
+static atomic_int n_ticks; /* several threads take these signals */
+static volatile sig_atomic_t taken_by_main, taken_elsewhere;
 static _Thread_local volatile sig_atomic_t n_own_ticks;
 static bool is_mine[1 << 22]; /* by thread id: threads of this program */
 
