@@ -257,6 +257,12 @@ bool rrto_host_functions_may_wait(void)
     return !is_helper && n_places == 0;
 }
 
+bool rrto_host_functions_load_apart(void)
+{
+    const struct rrto_device_info *device = rrto_session_device();
+    return device && !device->soft && rrto_host_functions_may_wait();
+}
+
 int32_t rrto_host_functions_wait_all(void)
 {
     int32_t over = RRTO_CUDA_SUCCESS;

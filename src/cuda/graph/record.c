@@ -199,12 +199,6 @@ static bool may_synchronise(const uint8_t *op)
     }
 }
 
-bool rrto_host_functions_load_apart(void)
-{
-    const struct rrto_device_info *device = rrto_session_device();
-    return device && !device->soft && rrto_host_functions_may_wait();
-}
-
 int32_t rrto_client_issue(const uint8_t *bytes, size_t n_bytes, const struct rrto_issue_extra *extra)
 {
     int32_t status;
