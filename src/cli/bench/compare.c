@@ -46,10 +46,9 @@ static struct side read_side(const json_t *mode, const char *key)
 
 static void put_ratio(struct rrto_grid *grid, const struct side *a, const struct side *b, double q)
 {
-    const double level = 1 - (1 - RRTO_BENCH_LEVEL) / 2;
-    struct rrto_bench_estimate ratio =
-        rrto_bench_ratio(rrto_bench_quantile_of_rounds((const double *const *)a->samples, a->n, a->n_rounds, q, level),
-                         rrto_bench_quantile_of_rounds((const double *const *)b->samples, b->n, b->n_rounds, q, level));
+    struct rrto_bench_estimate ratio = rrto_bench_ratio(
+        rrto_bench_quantile_of_rounds((const double *const *)a->samples, a->n, a->n_rounds, q, RRTO_BENCH_PAIR_LEVEL),
+        rrto_bench_quantile_of_rounds((const double *const *)b->samples, b->n, b->n_rounds, q, RRTO_BENCH_PAIR_LEVEL));
     if (ratio.known)
         rrto_grid_cell(grid, "%.3f [%.3f, %.3f]", ratio.value, ratio.low, ratio.high);
     else
@@ -72,7 +71,7 @@ static struct rrto_bench_estimate measured(const json_t *mode, const char *key)
     }
     if (n > RRTO_BENCH_MAX_ROUNDS)
         return (struct rrto_bench_estimate){.known = false};
-    struct rrto_bench_estimate mean = rrto_bench_mean_of_rounds(means, n, 1 - (1 - RRTO_BENCH_LEVEL) / 2);
+    struct rrto_bench_estimate mean = rrto_bench_mean_of_rounds(means, n, RRTO_BENCH_PAIR_LEVEL);
     mean.low = mean.low < 0 ? 0 : mean.low; /* joules are not negative; NaN stays */
     return mean;
 }

@@ -159,17 +159,14 @@ bool rrto_bench_summarize_energy(const struct rrto_bench *bench, const struct rr
     return true;
 }
 
-/* At the level that makes two of them one of 95 %. */
-static const double half_level = 1 - (1 - RRTO_BENCH_LEVEL) / 2;
-
 static struct rrto_bench_estimate modelled_median(const struct rrto_bench *bench,
                                                   const struct rrto_bench_result *result)
 {
     struct joules joules;
     if (!knows_states(bench, result) || !gather(bench, result, &joules))
         return (struct rrto_bench_estimate){.known = false};
-    struct rrto_bench_estimate estimate =
-        rrto_bench_quantile_of_rounds((const double *const *)joules.rounds, joules.n, result->n_runs, 0.5, half_level);
+    struct rrto_bench_estimate estimate = rrto_bench_quantile_of_rounds((const double *const *)joules.rounds, joules.n,
+                                                                        result->n_runs, 0.5, RRTO_BENCH_PAIR_LEVEL);
     free(joules.all);
     return estimate;
 }
@@ -185,7 +182,7 @@ static struct rrto_bench_estimate measured_mean(const struct rrto_bench_result *
     double means[RRTO_BENCH_MAX_ROUNDS], nets[RRTO_BENCH_MAX_ROUNDS];
     if (!of_windows(result, RRTO_BENCH_CLIENT, means, nets))
         return (struct rrto_bench_estimate){.known = false};
-    return not_negative(rrto_bench_mean_of_rounds(means, result->n_runs, half_level));
+    return not_negative(rrto_bench_mean_of_rounds(means, result->n_runs, RRTO_BENCH_PAIR_LEVEL));
 }
 
 struct rrto_bench_estimate rrto_bench_measured_ratio(const struct rrto_bench_result *of,

@@ -13,6 +13,8 @@
 #include <stddef.h>
 
 #define RRTO_BENCH_LEVEL 0.95
+/* Of each of two estimates whose ratio has an interval of RRTO_BENCH_LEVEL. */
+#define RRTO_BENCH_PAIR_LEVEL (1 - (1 - RRTO_BENCH_LEVEL) / 2)
 
 struct rrto_bench_estimate {
     bool known;              /* false: too few samples, the rest is 0 */

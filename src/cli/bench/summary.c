@@ -159,7 +159,6 @@ static bool has_application(const struct rrto_bench_result *result)
 /* The median at the level that makes two of them one of 95 %. */
 static struct rrto_bench_estimate median_for_ratio(const struct rrto_bench_result *result, bool application)
 {
-    const double level = 1 - (1 - RRTO_BENCH_LEVEL) / 2;
     struct latencies latencies;
     struct rrto_bench_estimate estimate = {.known = false};
     if (application) {
@@ -169,11 +168,11 @@ static struct rrto_bench_estimate median_for_ratio(const struct rrto_bench_resul
             samples[i] = result->runs[i].application;
             n[i] = result->runs[i].n_application;
         }
-        return rrto_bench_quantile_of_rounds(samples, n, result->n_runs, 0.5, level);
+        return rrto_bench_quantile_of_rounds(samples, n, result->n_runs, 0.5, RRTO_BENCH_PAIR_LEVEL);
     }
     if (gather(result, &latencies)) {
         estimate = rrto_bench_quantile_of_rounds((const double *const *)latencies.runs, latencies.n, result->n_runs,
-                                                 0.5, level);
+                                                 0.5, RRTO_BENCH_PAIR_LEVEL);
         free(latencies.all);
     }
     return estimate;
