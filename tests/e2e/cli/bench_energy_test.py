@@ -11,6 +11,8 @@ import tempfile
 import threading
 import unittest
 
+from fake_chip import FakeChip
+
 BUILD = os.path.abspath(os.environ["BUILD_DIR"])
 SPLIT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../bench/split/split.py")
 RRTO, CAMERA = BUILD + "/bin/rrto", BUILD + "/tests/e2e/camera"
@@ -137,16 +139,8 @@ class Modelled(Folder):
 
 class Measured(Folder):
     def setUp(self):
-        self.chip = tempfile.mkdtemp(dir=self.folder) + "/class/hwmon/hwmon0"
-        self.sys = os.path.dirname(os.path.dirname(os.path.dirname(self.chip)))
-        os.makedirs(self.chip)
-        for name, text in (("name", "ina3221"), ("in1_label", "VDD_IN"), ("in1_input", "5000"), ("curr1_input", "1000")):
-            self.put(name, text)
-
-    def put(self, name, text):  # as a whole: a reader sees the old or the new value
-        with open(self.chip + "/new", "w") as file:
-            file.write(text + "\n")
-        os.rename(self.chip + "/new", f"{self.chip}/{name}")
+        self.sys = tempfile.mkdtemp(dir=self.folder)
+        self.chip = FakeChip(self.sys)
 
     def bench(self, *options, on_run=None, **variables):
         """Runs it, and on_run when idle has been measured and the first run begins."""
@@ -173,7 +167,7 @@ class Measured(Folder):
         drawing = ["--plot", plots] if shutil.which("gnuplot") else []
         energy, modes, text = self.bench("--modes", "percall,replay,split", "--frames", "40", "--few-frames", "8", "--profile", "laptop", "--split",
                                          f"{sys.executable} {SPLIT} bytes:16384:16384", "--csv", self.folder + "/m.csv", *drawing,
-                                         on_run=lambda: self.put("curr1_input", "3000"))
+                                         on_run=lambda: self.chip.put("curr1_input", "3000"))
         client = energy["client"]
         self.assertEqual((client["sensor"], client["period_s"], client["why_not"], client["saw_server"]), ("INA3221, rail VDD_IN", 0.02, None, True))
         self.assertAlmostEqual(client["idle_w"], 5, delta=0.01)
@@ -232,7 +226,7 @@ class Measured(Folder):
         self.assertRegex(result.stdout, r"(?m)^replay .* 2\.000 \[\d+\.\d+, \d+\.\d+\]$")
 
     def test_a_sensor_that_goes_away(self):
-        energy, modes, text = self.bench("--modes", "replay", "--frames", "40", on_run=lambda: os.remove(self.chip + "/curr1_input"))
+        energy, modes, text = self.bench("--modes", "replay", "--frames", "40", on_run=lambda: os.remove(self.chip.folder + "/curr1_input"))
         self.assertIsNone(modes["replay"]["energy"]["client_measured"])
         self.assertRegex(energy["client"]["why_not"], r"curr1_input: No such file")
         self.assertIn("Energy, not measured, the client: ", text)
@@ -243,7 +237,7 @@ class Measured(Folder):
         self.assertRegex(energy["client"]["why_not"], r"mode replay: a run of 0\.\d+ s is too short for the sensor")
 
     def test_no_power_is_no_figure(self):
-        self.put("curr1_input", "0")
+        self.chip.put("curr1_input", "0")
         energy, modes, text = self.bench("--modes", "replay", "--frames", "20")
         self.assertIsNone(modes["replay"]["energy"]["client_measured"])
         self.assertIn("no power is drawn", energy["client"]["why_not"])

@@ -7,6 +7,8 @@ import subprocess
 import tempfile
 import unittest
 
+from fake_chip import FakeChip
+
 RRTO = os.path.join(os.environ["BUILD_DIR"], "bin", "rrto")
 QUICK = ["--window", "0.1", "--rounds", "3", "--settle", "0"]
 
@@ -16,15 +18,7 @@ class Calibrate(unittest.TestCase):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.folder = folder.name
-        self.chip = self.folder + "/sys/class/hwmon/hwmon0"
-        os.makedirs(self.chip)
-        for name, text in (("name", "ina3221"), ("in1_label", "VDD_IN"), ("in1_input", "5000"), ("curr1_input", "1000")):
-            self.put(name, text)
-
-    def put(self, name, text):  # as a whole: a reader sees the old or the new value
-        with open(self.chip + "/new", "w") as file:
-            file.write(text + "\n")
-        os.rename(self.chip + "/new", f"{self.chip}/{name}")
+        self.chip = FakeChip(self.folder + "/sys")
 
     def serve(self):
         address = "unix:" + self.folder + "/peer"
@@ -57,7 +51,7 @@ class Calibrate(unittest.TestCase):
         change = subprocess.Popen([RRTO, "calibrate", "--sys", self.folder + "/sys", *QUICK, "--window", "0.4", "--base", "laptop"], stderr=subprocess.PIPE,
                                   stdout=subprocess.PIPE, text=True)
         for line in change.stderr:  # the state that begins
-            self.put("curr1_input", "3000" if line.endswith("dispatch\n") else "1000")
+            self.chip.put("curr1_input", "3000" if line.endswith("dispatch\n") else "1000")
         states = self.states(change.stdout.read())
         change.stdout.close()
         change.stderr.close()
@@ -74,7 +68,7 @@ class Calibrate(unittest.TestCase):
         result = self.calibrate("--base", "laptop", "--", "true")
         self.assertEqual(result.returncode, 1)
         self.assertIn("true ended too early", result.stderr)
-        self.put("curr1_input", "0")
+        self.chip.put("curr1_input", "0")
         result = self.calibrate("--base", "laptop")
         self.assertEqual((result.returncode, result.stdout), (1, ""))
         self.assertIn("no power is drawn", result.stderr)

@@ -125,13 +125,19 @@ static void test_goodbye(void **state)
     }
 }
 
-static void test_poll_and_wait(void **state)
+/* In mode async; the server answers nothing before fake_release. */
+static void begin_held(void)
 {
-    (void)state;
     fake_init(&server);
     server.hold = true;
     struct rrto_session_options options = defaults("async");
     begin(&options);
+}
+
+static void test_poll_and_wait(void **state)
+{
+    (void)state;
+    begin_held();
     uint64_t position;
     work(0, 1, 1);
     copy_down(0, output, 100, false, &position);
@@ -169,10 +175,7 @@ static void test_poll_and_wait(void **state)
 static void test_drain_all(void **state)
 {
     (void)state;
-    fake_init(&server);
-    server.hold = true;
-    struct rrto_session_options options = defaults("async");
-    begin(&options);
+    begin_held();
     uint64_t position;
     copy_down(0, output, 100, false, &position);
     simple(FAKE_CLOSE, 7);
