@@ -19,7 +19,6 @@ int rrto_receiver_init(struct rrto_receiver *receiver, struct rrto_conn *conn, s
 {
     memset(receiver, 0, sizeof *receiver);
     pthread_mutex_init(&receiver->lock, NULL);
-    pthread_cond_init(&receiver->changed, NULL);
     rrto_reader_init(&receiver->reader, conn);
     receiver->link_rate = RRTO_RECEIVER_NO_RATE;
     rrto_map_init(&receiver->downs);
@@ -42,8 +41,40 @@ void rrto_receiver_fini(struct rrto_receiver *receiver)
     free(receiver->down_rows);
     rrto_text_fini(&receiver->text);
     rrto_payloads_fini(receiver);
-    pthread_cond_destroy(&receiver->changed);
     pthread_mutex_destroy(&receiver->lock);
+}
+
+/* Until somebody wakes this thread, or for no reason. waiter: what it waits for; NULL: payloads. Called and returns
+ * with the lock. */
+static void sleep_locked(struct rrto_receiver *receiver, struct rrto_waiter *waiter)
+{
+    struct rrto_sleeper own = {.wake = PTHREAD_COND_INITIALIZER, .drains = !waiter, .next = receiver->sleepers};
+    receiver->sleepers = &own;
+    if (waiter)
+        waiter->sleeper = &own;
+    pthread_cond_wait(&own.wake, &receiver->lock);
+    if (waiter)
+        waiter->sleeper = NULL;
+    struct rrto_sleeper **at = &receiver->sleepers;
+    while (*at != &own)
+        at = &(*at)->next;
+    *at = own.next;
+    pthread_cond_destroy(&own.wake);
+}
+
+/* Somebody is to lead, if nobody does: whoever leaves, or goes on without, while others may sleep. One is enough, since
+ * that one does likewise. */
+static void hand_over_locked(struct rrto_receiver *receiver)
+{
+    if (!receiver->leader && receiver->sleepers)
+        pthread_cond_signal(&receiver->sleepers->wake);
+}
+
+static void wake_locked(struct rrto_receiver *receiver, bool only_draining)
+{
+    for (struct rrto_sleeper *at = receiver->sleepers; at; at = at->next)
+        if (at->drains || !only_draining)
+            pthread_cond_signal(&at->wake);
 }
 
 static void lose_locked(struct rrto_receiver *receiver, int status, const char *library, int32_t code,
@@ -63,7 +94,7 @@ static void lose_locked(struct rrto_receiver *receiver, int status, const char *
         __atomic_store_n(&receiver->error.status, status, __ATOMIC_RELEASE);
         rrto_conn_shutdown(receiver->reader.conn);
     }
-    pthread_cond_broadcast(&receiver->changed);
+    wake_locked(receiver, false);
 }
 
 void rrto_receiver_lose(struct rrto_receiver *receiver, int status, const char *text)
@@ -169,6 +200,7 @@ static void remove_down_locked(struct rrto_receiver *receiver, uint64_t position
     receiver->down_rows[row].next_free = receiver->free_down;
     receiver->free_down = (uint32_t)row + 1;
     receiver->n_downs--;
+    wake_locked(receiver, true);
 }
 
 static void completed_locked(struct rrto_receiver *receiver, const struct rrto_waiter *waiter)
@@ -268,13 +300,14 @@ static int receive_reply(struct rrto_receiver *receiver, const struct rrto_chunk
         if (head.status == 0)
             completed_locked(receiver, waiter);
         waiter->done = true;
+        if (waiter->sleeper)
+            pthread_cond_signal(&waiter->sleeper->wake);
         if (waiter->watch) {
             receiver->n_watches--;
             free(waiter);
         }
     }
     remove_down_locked(receiver, head.position); /* it is complete, or it failed */
-    pthread_cond_broadcast(&receiver->changed);
     pthread_mutex_unlock(&receiver->lock);
     return status;
 }
@@ -313,7 +346,6 @@ void rrto_receiver_delivered(struct rrto_receiver *receiver, uint64_t position, 
         if (down->n_received == down->n_bytes) {
             note_value_locked(receiver, down);
             remove_down_locked(receiver, position);
-            pthread_cond_broadcast(&receiver->changed);
         }
     }
     pthread_mutex_unlock(&receiver->lock);
@@ -420,7 +452,7 @@ static void deliver_locked(struct rrto_receiver *receiver)
 {
     if (!rrto_text_is_much(&receiver->text))
         return;
-    pthread_cond_broadcast(&receiver->changed); /* the leadership is free */
+    hand_over_locked(receiver);
     pthread_mutex_unlock(&receiver->lock);
     rrto_text_deliver(&receiver->text);
     pthread_mutex_lock(&receiver->lock);
@@ -431,7 +463,7 @@ int rrto_receiver_wait(struct rrto_receiver *receiver, struct rrto_waiter *waite
     pthread_mutex_lock(&receiver->lock);
     while (!waiter->done) {
         if (receiver->leader)
-            pthread_cond_wait(&receiver->changed, &receiver->lock);
+            sleep_locked(receiver, waiter);
         else if (receiver->error.status != RRTO_OK)
             break;
         else if (lead_locked(receiver, -1) == RRTO_OK)
@@ -441,7 +473,7 @@ int rrto_receiver_wait(struct rrto_receiver *receiver, struct rrto_waiter *waite
         unlink_locked(receiver, waiter);
         remove_down_locked(receiver, waiter->position);
     }
-    pthread_cond_broadcast(&receiver->changed); /* the leadership is free */
+    hand_over_locked(receiver);
     int status = waiter->done ? RRTO_OK : RRTO_LOST;
     pthread_mutex_unlock(&receiver->lock);
     return status;
@@ -453,7 +485,7 @@ void rrto_receiver_pump(struct rrto_receiver *receiver)
     while (!receiver->leader && receiver->error.status == RRTO_OK)
         if (lead_locked(receiver, 0) != RRTO_OK)
             break;
-    pthread_cond_broadcast(&receiver->changed);
+    hand_over_locked(receiver);
     pthread_mutex_unlock(&receiver->lock);
 }
 
@@ -490,7 +522,7 @@ int rrto_receiver_drain(struct rrto_receiver *receiver, const void *host, size_t
         if (!pending && !(receiver->error.status != RRTO_OK && receiver->leader))
             break;
         if (receiver->leader)
-            pthread_cond_wait(&receiver->changed, &receiver->lock);
+            sleep_locked(receiver, NULL);
         else if (receiver->error.status != RRTO_OK)
             break;
         else
@@ -500,7 +532,7 @@ int rrto_receiver_drain(struct rrto_receiver *receiver, const void *host, size_t
         if (overlaps(&receiver->down_rows[i], host, n, before))
             remove_down_locked(receiver, receiver->down_rows[i].position);
     int status = receiver->error.status == RRTO_OK ? RRTO_OK : RRTO_LOST;
-    pthread_cond_broadcast(&receiver->changed);
+    hand_over_locked(receiver);
     pthread_mutex_unlock(&receiver->lock);
     return status;
 }

@@ -25,6 +25,15 @@ enum {
 #define RRTO_RECEIVER_NO_RATE UINT32_MAX
 #define RRTO_RECEIVER_NO_POSITION UINT64_MAX
 
+/* A thread that sleeps here until what it waits for is there, or the leadership is free; on its stack. One for each
+ * thread: hundreds may wait for streams that are far from done while another one polls, and nobody is to wake them all.
+ */
+struct rrto_sleeper {
+    pthread_cond_t wake;
+    bool drains; /* waits for payloads, not for a reply */
+    struct rrto_sleeper *next;
+};
+
 /* What a reply for an op tells about other ops. */
 enum rrto_covers { RRTO_COVERS_ITSELF, RRTO_COVERS_STREAM, RRTO_COVERS_ALL };
 
@@ -41,7 +50,8 @@ struct rrto_waiter {
     int32_t status;
     uint8_t library;
     bool done;
-    bool watch; /* nobody is blocked on it: rrto_receiver_watch */
+    bool watch;                   /* nobody is blocked on it: rrto_receiver_watch */
+    struct rrto_sleeper *sleeper; /* who is blocked on it, while it is */
     struct rrto_waiter *next;
 };
 
@@ -75,7 +85,7 @@ struct rrto_receiver_error {
 
 struct rrto_receiver {
     pthread_mutex_t lock;
-    pthread_cond_t changed;
+    struct rrto_sleeper *sleepers;
     struct rrto_reader reader;
     bool leader;  /* somebody reads */
     bool leaving; /* the goodbye is on its way */

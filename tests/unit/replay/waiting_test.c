@@ -3,8 +3,10 @@
 #define _GNU_SOURCE
 #include "fake_client.h"
 
+#include <sched.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static void test_fail_stop(void **state)
@@ -168,6 +170,60 @@ static void test_poll_and_wait(void **state)
     rrto_session_drain(&session, &caller, output, sizeof output, UINT64_MAX);
     end();
     assert_int_equal(server.n_subscriptions, 3);
+    fake_fini(&server);
+}
+
+static long switches[8]; /* how often a thread has gone to sleep */
+
+static void *sleep_on_position(void *arg)
+{
+    uint32_t number = *(const uint32_t *)arg;
+    struct rrto_session_caller own = {.lane = number + 1, .thread = number + 2};
+    struct rusage usage;
+    assert_int_equal(rrto_session_wait(&session, &own, number), 0);
+    assert_int_equal(getrusage(RUSAGE_THREAD, &usage), 0);
+    switches[number] = usage.ru_nvcsw;
+    return NULL;
+}
+
+static unsigned sleepers(void)
+{
+    unsigned n = 0;
+    pthread_mutex_lock(&session.receiver.lock);
+    for (const struct rrto_sleeper *at = session.receiver.sleepers; at; at = at->next)
+        n++;
+    pthread_mutex_unlock(&session.receiver.lock);
+    return n;
+}
+
+/* Who waits is left alone while somebody else polls. Seen to fail when all are woken at each poll. */
+static void test_sleepers(void **state)
+{
+    (void)state;
+    enum { N = 8, POLLS = 20000 };
+    begin_held();
+    pthread_t threads[N];
+    uint32_t numbers[N];
+    for (uint32_t i = 0; i < N; i++)
+        work(0, i, 1);
+    for (uint32_t i = 0; i < N; i++) {
+        numbers[i] = i;
+        pthread_create(&threads[i], NULL, sleep_on_position, &numbers[i]);
+    }
+    while (sleepers() != N - 1) /* one of them receives */
+        sched_yield();
+    for (unsigned i = 0; i < POLLS; i++) {
+        rrto_receiver_pump(&session.receiver);
+        if (i % 10 == 0)
+            sched_yield();
+    }
+    for (unsigned i = 0; i < N; i++)
+        fake_release(&server);
+    for (unsigned i = 0; i < N; i++)
+        pthread_join(threads[i], NULL);
+    for (unsigned i = 0; i < N; i++)
+        assert_in_range(switches[i], 0, POLLS / 100);
+    end();
     fake_fini(&server);
 }
 
@@ -347,7 +403,7 @@ int main(void)
         cmocka_unit_test(test_goodbye),         cmocka_unit_test(test_poll_and_wait),
         cmocka_unit_test(test_drain_all),       cmocka_unit_test(test_back_pressure),
         cmocka_unit_test(test_flusher),         cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_much_text),
+        cmocka_unit_test(test_much_text),       cmocka_unit_test(test_sleepers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
