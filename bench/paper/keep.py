@@ -41,6 +41,43 @@ def replace(path, text):
     os.replace(new, path)
 
 
+def succeeded(status, command, log):
+    if status:
+        raise Failed(f"{shlex.join(map(str, command[:2]))} ended with status {status}; {log} says:\n" + Path(log).read_text()[-1500:])
+
+
+class Measurement:
+    """A cell that is being measured. Nothing is kept of one that does not come to its end."""
+
+    def __init__(self, keeper, cell):
+        self.cell, self.path = cell, keeper.path(cell)
+        self.arguments, self.environment, self.commit = keeper.arguments(cell), keeper.environment(cell), keeper.commit
+        self.new, self.log = self.path.with_name(self.path.name + ".running"), self.path.with_suffix(".log")
+        self.new.unlink(missing_ok=True)
+        at = self.arguments.index("--")
+        self.command = [keeper.rrto, *self.arguments[:at], "--json", self.new, *self.arguments[at:]]
+        self.begun = time.monotonic()
+        self.process = keeper.start(self.command, self.log, self.environment)
+
+    def ended(self):
+        return self.process.poll() is not None
+
+    def seconds(self):
+        return time.monotonic() - self.begun
+
+    def keep(self):
+        """Of one that has ended."""
+        succeeded(self.process.returncode, self.command, self.log)
+        figures = json.loads(self.new.read_text())
+        figures["paper"] = {"arguments": self.arguments, "environment": self.environment, "commit": self.commit, "wall_s": round(self.seconds(), 1)}
+        replace(self.path, json.dumps(figures, indent=1) + "\n")
+        self.new.unlink()
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait()
+
+
 class Keeper:
     def __init__(self, build, folder, python):
         self.rrto, self.folder, self.python = Path(build).resolve() / "bin" / "rrto", Path(folder).resolve(), python
@@ -57,7 +94,7 @@ class Keeper:
     def arguments(self, cell):
         """Of rrto; the files are this folder's."""
         frames, rounds, warmup = cell.sizes
-        model, part, ready = cell.model, cell.part, self.folder / "ready"
+        model, part, ready = cell.model, cell.part, self.folder / (cell.name + ".ready")
         if not model.static and part.name != "percall":
             frames = rounds * whole_fours(frames / rounds)
         words = ["bench", "--profile", plan.PROFILE, "--modes", ",".join(part.modes), "--frames", frames, "--few-frames", frames, "--rounds", rounds, "--warmup", warmup]
@@ -93,32 +130,24 @@ class Keeper:
             return None
         return figures if fits else None
 
-    def measure(self, cell):
-        """Runs it. Nothing is kept of a run that does not come to its end."""
-        arguments, path = self.arguments(cell), self.path(cell)
-        new, begin = path.with_name(path.name + ".running"), time.monotonic()
-        new.unlink(missing_ok=True)
-        at = arguments.index("--")
-        environment = self.environment(cell)
-        self.run([self.rrto, *arguments[:at], "--json", new, *arguments[at:]], path.with_suffix(".log"), environment)
-        figures = json.loads(new.read_text())
-        figures["paper"] = {"arguments": arguments, "environment": environment, "commit": self.commit, "wall_s": round(time.monotonic() - begin, 1)}
-        replace(path, json.dumps(figures, indent=1) + "\n")
-        new.unlink()
-        return figures
+    def begin(self, cell):
+        """Starts measuring it."""
+        return Measurement(self, cell)
+
+    def start(self, command, log, environment):
+        with open(log, "w") as file:
+            return subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=file, stderr=file,
+                                    env=self.clean_environment(environment), preexec_fn=end_with_parent)
 
     def run(self, command, log, environment):
-        with open(log, "w") as file:
-            process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=file, stderr=file,
-                                       env=self.clean_environment(environment), preexec_fn=end_with_parent)
-            try:
-                status = process.wait()
-            except BaseException:
-                process.terminate()
-                process.wait()
-                raise
-        if status:
-            raise Failed(f"{shlex.join(map(str, command[:2]))} ended with status {status}; {log} says:\n" + Path(log).read_text()[-1500:])
+        process = self.start(command, log, environment)
+        try:
+            status = process.wait()
+        except BaseException:
+            process.terminate()
+            process.wait()
+            raise
+        succeeded(status, command, log)
 
     @staticmethod
     def clean_environment(more):

@@ -199,6 +199,7 @@ def head(results, about, n_planned):
         "transparent systems do (docs/replay.md): a round trip for nearly every call, or for each call that reaches the device.",
         "- **Loading is not shaped.** Import, weights and the first inference pass the link at once; delay, rate and trace begin when the program says that its "
         "first frame is done (`after=` of docs/link.md). 800 MB of weights would take 80 s at 80 Mbit/s, in each mode.",
+        f"- percall at 4 ms and more, which waits for the link nearly all of the time, was measured up to {plan.AT_ONCE} networks and links at once, all else one after the other.",
         "- Each run of each mode sees a trace from its beginning; slower modes see more of it.",
         f"- **Energy is modelled**: seconds in each state by the profile {plan.PROFILE} (docs/energy.md); the division of the published watts among the states is assumed.",
         "- Weights are seeded, not trained; inputs differ from frame to frame.", ""]

@@ -5,6 +5,7 @@ import dataclasses
 
 PROFILE = "jetson-xavier-nx"
 FPS = 30
+AT_ONCE = 4  # cells that wait for the link nearly all of the time
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,6 +104,12 @@ class Cell:
     @property
     def name(self):
         return f"{self.model.name}.{self.link.name if self.link else 'none'}.{self.part.name}"
+
+    @property
+    def waits_for_link(self):
+        """One round trip after the other: of 10 ms each, some 0.2 are computing. Such cells leave each other alone. A minute and more, so that
+        another one's start is a small part of it."""
+        return self.part.name == "percall" and self.link.one_way_ms >= 2
 
     @property
     def sizes(self):
