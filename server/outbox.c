@@ -26,7 +26,7 @@ static void item_free(struct rrto_outbox_item *item)
     free(item);
 }
 
-/* False: the connection has failed. */
+/* False: the connection has failed, or there is no memory for what it would carry. */
 static bool write_item(struct rrto_outbox *outbox, struct rrto_outbox_item *item)
 {
     struct iovec *parts = item->parts;
@@ -60,8 +60,10 @@ static void *write_queued(void *arg)
         size_t n = item->n_bytes;
         item_free(item);
         pthread_mutex_lock(&outbox->lock);
-        if (failed)
+        if (failed && !outbox->failed) { /* also for want of memory: the client is not to wait for the rest */
             __atomic_store_n(&outbox->failed, true, __ATOMIC_RELAXED);
+            rrto_conn_shutdown(outbox->conn);
+        }
         outbox->writing = false;
         __atomic_fetch_sub(&outbox->n_queued, n, __ATOMIC_RELAXED); /* wait_room looks without the lock */
         pthread_cond_broadcast(&outbox->room);

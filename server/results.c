@@ -60,5 +60,5 @@ int rrto_results_write(struct rrto_results *results, const struct rrto_result_pi
             status = send_out(results, result, n, coding->spent_ns - before_ns);
     }
     rrto_coding_end(coding, n);
-    return status;
+    return status == RRTO_OK && out->failed ? RRTO_NO_MEMORY : status;
 }

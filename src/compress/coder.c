@@ -17,7 +17,7 @@ struct rrto_payload_coder *rrto_payload_coder_create(void)
     rrto_buf_init(&coder->next, SIZE_MAX);
     size_t n = RRTO_PAYLOAD_CHUNK_BYTES + SLACK_BYTES;
     uint8_t *memory = malloc(BUFFERS * n);
-    coder->last_residual = memory;
+    coder->memory = coder->last_residual = memory;
     if (!memory || !rrto_buf_reserve(&coder->body, 2 * RRTO_PAYLOAD_CHUNK_BYTES) ||
         rrto_entropy_init(&coder->entropy) != RRTO_OK) {
         rrto_payload_coder_destroy(coder);
@@ -28,7 +28,6 @@ struct rrto_payload_coder *rrto_payload_coder_create(void)
         *buffers[i] = memory + (i + 1) * n;
     coder->bytes = memory + (BUFFERS - 2) * n;
     coder->place_bytes = memory + (BUFFERS - 1) * n;
-    coder->memory = memory;
     return coder;
 }
 
@@ -107,7 +106,7 @@ void rrto_payload_pack_head(struct rrto_buf *out, const struct rrto_payload_mode
 static uint32_t get_u32_varint(struct rrto_dec *dec)
 {
     uint64_t value = rrto_get_varint(dec);
-    return value > UINT32_MAX ? 0 : (uint32_t)value;
+    return value > UINT32_MAX ? UINT32_MAX : (uint32_t)value; /* which none may be: cleaning changes it */
 }
 
 int rrto_payload_unpack_head(struct rrto_dec *dec, struct rrto_payload_model *ret_model)

@@ -4,13 +4,13 @@
  * next, so there the steps between a number and its right neighbour count: see median_of. */
 #include <string.h>
 
-RRTO_SIMD static void NAME(subtract)(TYPE *restrict to, const TYPE *a, const TYPE *restrict b, size_t n)
+RRTO_SIMD static void NAME(subtract)(TYPE *to, const TYPE *a, const TYPE *restrict b, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         to[i] = (TYPE)(a[i] - b[i]);
 }
 
-RRTO_SIMD static void NAME(add)(TYPE *restrict to, const TYPE *a, const TYPE *restrict b, size_t n)
+RRTO_SIMD static void NAME(add)(TYPE *to, const TYPE *a, const TYPE *restrict b, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         to[i] = (TYPE)(a[i] + b[i]);

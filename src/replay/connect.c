@@ -188,10 +188,8 @@ bool rrto_process_connect(struct rrto_process *process)
                           "or ask for less with RRTO_MEMORY");
     }
     describe(process, &welcome);
-    if (!open_session(process, &conn, &welcome)) {
-        rrto_conn_close(&conn);
+    if (!open_session(process, &conn, &welcome)) /* it has closed the connection */
         return fail(process, RRTO_NO_MEMORY, server, "out of memory; set a smaller RRTO_LOG_BYTES");
-    }
     process->counters->connected_ns = rrto_now_ns();
     rrto_info("session with %s: %s", server, process->device.name);
     return true;

@@ -136,15 +136,14 @@ int rrto_payloads_coded(struct rrto_receiver *receiver, uint64_t waited_ns)
     bool complete = false;
     while (status == RRTO_OK && receiver->reader.left > 0) {
         const uint8_t *data;
-        size_t n, taken = 0;
-        if (complete)
-            return RRTO_PROTOCOL; /* more than the piece */
+        size_t n = 0, taken;
         status = rrto_reader_some(&receiver->reader, &data, &n);
-        if (status == RRTO_OK)
-            status = rrto_coded_reader_feed(&coded->reader, data, n, &taken, &complete);
         coded->n_coded += n;
-        if (status == RRTO_OK && taken < n)
-            return RRTO_PROTOCOL;
+        for (size_t at = 0; status == RRTO_OK && at < n; at += taken) {
+            if (complete)
+                return RRTO_PROTOCOL; /* more than the piece */
+            status = rrto_coded_reader_feed(&coded->reader, data + at, n - at, &taken, &complete);
+        }
     }
     return status == RRTO_OK && complete ? close_piece(receiver) : status;
 }

@@ -191,16 +191,18 @@ bool rrto_receiver_expect_down(struct rrto_receiver *receiver, uint64_t position
     return ok;
 }
 
-static void remove_down_locked(struct rrto_receiver *receiver, uint64_t position)
+/* Whether it was there. */
+static bool remove_down_locked(struct rrto_receiver *receiver, uint64_t position)
 {
     uint64_t row;
     if (!rrto_map_remove(&receiver->downs, position, &row))
-        return;
+        return false;
     receiver->down_rows[row].used = false;
     receiver->down_rows[row].next_free = receiver->free_down;
     receiver->free_down = (uint32_t)row + 1;
     receiver->n_downs--;
     wake_locked(receiver, true);
+    return true;
 }
 
 static void completed_locked(struct rrto_receiver *receiver, const struct rrto_waiter *waiter)
@@ -307,7 +309,8 @@ static int receive_reply(struct rrto_receiver *receiver, const struct rrto_chunk
             free(waiter);
         }
     }
-    remove_down_locked(receiver, head.position); /* it is complete, or it failed */
+    if (remove_down_locked(receiver, head.position) && head.status == 0 && status == RRTO_OK)
+        status = RRTO_PROTOCOL; /* its payload should have come first */
     pthread_mutex_unlock(&receiver->lock);
     return status;
 }
@@ -345,7 +348,7 @@ void rrto_receiver_delivered(struct rrto_receiver *receiver, uint64_t position, 
         down->n_received += n;
         if (down->n_received == down->n_bytes) {
             note_value_locked(receiver, down);
-            remove_down_locked(receiver, position);
+            (void)remove_down_locked(receiver, position);
         }
     }
     pthread_mutex_unlock(&receiver->lock);
@@ -471,7 +474,7 @@ int rrto_receiver_wait(struct rrto_receiver *receiver, struct rrto_waiter *waite
     }
     if (!waiter->done) {
         unlink_locked(receiver, waiter);
-        remove_down_locked(receiver, waiter->position);
+        (void)remove_down_locked(receiver, waiter->position);
     }
     hand_over_locked(receiver);
     int status = waiter->done ? RRTO_OK : RRTO_LOST;
@@ -530,7 +533,7 @@ int rrto_receiver_drain(struct rrto_receiver *receiver, const void *host, size_t
     }
     for (uint32_t i = 0; i < receiver->n_down_rows; i++) /* a lost session: nobody writes there any more */
         if (overlaps(&receiver->down_rows[i], host, n, before))
-            remove_down_locked(receiver, receiver->down_rows[i].position);
+            (void)remove_down_locked(receiver, receiver->down_rows[i].position);
     int status = receiver->error.status == RRTO_OK ? RRTO_OK : RRTO_LOST;
     hand_over_locked(receiver);
     pthread_mutex_unlock(&receiver->lock);

@@ -92,8 +92,8 @@ struct rrto_session {
     bool flusher_idle, flusher_stop; /* idle: it has to be woken */
 };
 
-/* Takes over the connection, on which the hello has been made. counters is lent for the session's life. RRTO_NO_MEMORY.
- */
+/* Takes over the connection, on which the hello has been made, and closes it on failure. counters is lent for the
+ * session's life. RRTO_NO_MEMORY; what rrto_log_init refuses. */
 int rrto_session_init(struct rrto_session *session, const struct rrto_conn *conn,
                       const struct rrto_session_options *options, struct rrto_counters *counters);
 /* Says goodbye (at most timeout_ms), closes. No other thread may use the session any more. */

@@ -258,6 +258,13 @@ int rrto_control_receive(struct rrto_conn *conn, struct rrto_control *ret_contro
     return status;
 }
 
+/* Memory of ours is at stake: the log's, and that of payloads that both sides keep. */
+static bool within(const struct rrto_control_welcome *welcome, const struct rrto_control_hello *hello)
+{
+    return welcome->log_bytes > 0 && welcome->log_bytes <= hello->log_bytes &&
+           welcome->past_bytes <= hello->past_bytes && welcome->results_past_bytes <= hello->results_past_bytes;
+}
+
 int rrto_control_open(struct rrto_conn *conn, const struct rrto_control_hello *hello, int timeout_ms,
                       struct rrto_control_welcome *ret_welcome, char *ret_why, size_t n_why)
 {
@@ -273,6 +280,9 @@ int rrto_control_open(struct rrto_conn *conn, const struct rrto_control_hello *h
         status = rrto_control_receive(conn, control, timeout_ms);
     if (status != RRTO_OK) {
         snprintf(ret_why, n_why, "no welcome from the server (%s); its log says why", rrto_status_text(status));
+    } else if (control->kind == RRTO_CONTROL_WELCOME && !within(&control->welcome, hello)) {
+        snprintf(ret_why, n_why, "the server grants more than was asked for; use the same version on both sides");
+        status = RRTO_PROTOCOL;
     } else if (control->kind == RRTO_CONTROL_WELCOME) {
         *ret_welcome = control->welcome;
     } else if (control->kind == RRTO_CONTROL_REFUSAL) {

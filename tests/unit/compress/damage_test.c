@@ -243,6 +243,20 @@ static void test_bad_heads(void **state)
         assert_int_equal(rrto_payload_unpack_head(&dec, &model), i < 0 ? RRTO_OK : RRTO_PROTOCOL);
         assert_int_equal(model.row, i < 0 ? good.row : 0);
     }
+    /* A number of 33 bits is not what is left of it in 32. */
+    for (int i = 0; i < 3; i++) {
+        struct rrto_payload_model model = zero;
+        struct rrto_dec dec;
+        rrto_buf_clear(&coded);
+        rrto_put_u8(&coded, RRTO_PAYLOAD_PLANES);
+        rrto_put_varint(&coded, 4 | (uint64_t)(i == 0) << 32);
+        for (const char *byte = "\1\1\1"; *byte; byte++) /* width, channels, group */
+            rrto_put_u8(&coded, (uint8_t)*byte);
+        rrto_put_varint(&coded, (uint64_t)(i == 1) << 32);
+        rrto_put_varint(&coded, (uint64_t)(i == 2) << 32);
+        rrto_dec_init(&dec, coded.data, coded.size);
+        assert_int_equal(rrto_payload_unpack_head(&dec, &model), RRTO_PROTOCOL);
+    }
 }
 
 static int set_up(void **state)

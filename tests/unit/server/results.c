@@ -206,9 +206,57 @@ static void test_broken_server(void **state)
     }
 }
 
+/* A writer that knows the format may put several chunks of the codec into one of the wire. */
+static void test_one_long_chunk(void **state)
+{
+    (void)state;
+    enum { BAND = RRTO_PAYLOAD_CHUNK_BYTES, HEAD = RRTO_CHUNK_HEADER_BYTES + RRTO_CODED_HEAD_BYTES, POSITION = 3 };
+    struct rrto_buf bytes;
+    uint8_t head[HEAD], reply[RRTO_CHUNK_HEADER_BYTES + RRTO_REPLY_HEAD_BYTES];
+    rrto_buf_init(&bytes, 2 * N);
+    fill(1, true);
+    rrto_put_u8(&bytes, 0); /* the slot */
+    rrto_put_u8(&bytes, RRTO_PAYLOAD_RAW);
+    rrto_put_varint(&bytes, BAND);
+    for (size_t at = 0; at < N; at += BAND) {
+        rrto_put_u8(&bytes, 0); /* as it is */
+        rrto_buf_put(&bytes, sent + at, N - at < BAND ? N - at : BAND);
+    }
+    rrto_chunk_encode(head, &(struct rrto_chunk){(uint32_t)(RRTO_CODED_HEAD_BYTES + bytes.size), RRTO_CHUNK_CODED, 0});
+    rrto_coded_head_encode(head + RRTO_CHUNK_HEADER_BYTES, &(struct rrto_coded_head){POSITION, 0, N, 0});
+    rrto_chunk_encode(reply, &(struct rrto_chunk){RRTO_REPLY_HEAD_BYTES, RRTO_CHUNK_REPLY, 0});
+    rrto_reply_head_encode(reply + RRTO_CHUNK_HEADER_BYTES, &(struct rrto_reply_head){.position = POSITION});
+    start(PAST_BYTES, 0);
+    struct rrto_waiter waiter = {.position = POSITION, .covers = RRTO_COVERS_ALL};
+    assert_true(rrto_receiver_expect_down(&receiver, POSITION, 0, got, N));
+    rrto_receiver_expect(&receiver, &waiter);
+    struct iovec parts[3] = {{head, sizeof head}, {bytes.data, bytes.size}, {reply, sizeof reply}};
+    rrto_outbox_send(outbox, parts, NULL, NULL);
+    assert_int_equal(rrto_receiver_wait(&receiver, &waiter), RRTO_OK);
+    assert_memory_equal(got, sent, N);
+    assert_int_equal(counters.payload_coded_down, N);
+    finish();
+    rrto_buf_fini(&bytes);
+}
+
+/* No memory for what is to be written: the client learns that the session is over. */
+static void test_no_memory(void **state)
+{
+    (void)state;
+    start(PAST_BYTES, 1);
+    results->out.max = RRTO_CHUNK_HEADER_BYTES + RRTO_CODED_HEAD_BYTES;
+    struct rrto_waiter waiter = {.position = 1, .covers = RRTO_COVERS_ALL};
+    assert_true(rrto_receiver_expect_down(&receiver, 1, 0, got, N));
+    rrto_receiver_expect(&receiver, &waiter);
+    send_piece(1, UINT64_MAX, N);
+    assert_int_equal(rrto_receiver_wait(&receiver, &waiter), RRTO_LOST);
+    finish();
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_slow_link), cmocka_unit_test(test_fast_link),
-                                       cmocka_unit_test(test_stress), cmocka_unit_test(test_broken_server)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_slow_link),      cmocka_unit_test(test_fast_link),
+                                       cmocka_unit_test(test_stress),         cmocka_unit_test(test_broken_server),
+                                       cmocka_unit_test(test_one_long_chunk), cmocka_unit_test(test_no_memory)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

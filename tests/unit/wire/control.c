@@ -128,13 +128,16 @@ static void limits(void **state)
 
 struct peer {
     struct rrto_conn conn;
-    int answer; /* which example */
+    int answer;   /* which example */
+    size_t grant; /* the offset of what a welcome grants one more of than was asked for; 0: of nothing */
 };
 
 static void *answering(void *arg)
 {
     struct peer *peer = arg;
     struct rrto_control *got = malloc(sizeof *got), *answer = example(peer->answer);
+    if (peer->grant)
+        ++*(uint64_t *)((char *)&answer->welcome + peer->grant);
     int status = rrto_control_receive(&peer->conn, got, 5000);
     if (status == RRTO_OK && got->kind == RRTO_CONTROL_HELLO)
         status = rrto_control_send(&peer->conn, answer, 5000);
@@ -143,11 +146,11 @@ static void *answering(void *arg)
     return (void *)(intptr_t)status;
 }
 
-static int open_against(int answer, struct rrto_control_welcome *ret_welcome, char *why, size_t n_why)
+static int open_against(int answer, size_t grant, struct rrto_control_welcome *ret_welcome, char *why, size_t n_why)
 {
     int fds[2];
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
-    struct peer peer = {.answer = answer};
+    struct peer peer = {.answer = answer, .grant = grant};
     struct rrto_conn conn;
     rrto_conn_init_socket(&peer.conn, fds[0]);
     rrto_conn_init_socket(&conn, fds[1]);
@@ -169,11 +172,18 @@ static void opening(void **state)
     (void)state;
     struct rrto_control_welcome welcome;
     char why[600] = "";
-    assert_int_equal(open_against(RRTO_CONTROL_WELCOME, &welcome, why, sizeof why), RRTO_OK);
+    assert_int_equal(open_against(RRTO_CONTROL_WELCOME, 0, &welcome, why, sizeof why), RRTO_OK);
     assert_string_equal(welcome.device_name, "a device");
-    assert_int_equal(open_against(RRTO_CONTROL_REFUSAL, &welcome, why, sizeof why), RRTO_NO_MEMORY);
+    assert_int_equal(open_against(RRTO_CONTROL_REFUSAL, 0, &welcome, why, sizeof why), RRTO_NO_MEMORY);
     assert_string_equal(why, "no memory is left; ask for less");
-    assert_int_equal(open_against(RRTO_CONTROL_HELLO, &welcome, why, sizeof why), RRTO_PROTOCOL);
+    assert_int_equal(open_against(RRTO_CONTROL_HELLO, 0, &welcome, why, sizeof why), RRTO_PROTOCOL);
+    static const size_t granted[] = {offsetof(struct rrto_control_welcome, log_bytes),
+                                     offsetof(struct rrto_control_welcome, past_bytes),
+                                     offsetof(struct rrto_control_welcome, results_past_bytes)};
+    for (size_t i = 0; i < sizeof granted / sizeof granted[0]; i++) {
+        assert_int_equal(open_against(RRTO_CONTROL_WELCOME, granted[i], &welcome, why, sizeof why), RRTO_PROTOCOL);
+        assert_non_null(strstr(why, "more than was asked for"));
+    }
 }
 
 int main(void)
