@@ -112,6 +112,7 @@ static int on_payload(void *arg, const struct rrto_record_op *op, void **ret_to,
         if (!worker->up)
             return RRTO_INVALID;
         *ret_to = worker->up->data;
+        rrto_arrival_begin(&worker->arrival, rrto_now_ns(), worker->reader.waited_ns);
         return RRTO_OK;
     }
     if (n > (is_copy ? worker->backing.max_mapped : (uint64_t)RRTO_WORKER_MAX_MODULE_BYTES))

@@ -12,6 +12,7 @@ enum { RRTO_ARRIVAL_LEAST_BYTES = 16 << 10, RRTO_ARRIVAL_FAST = UINT16_MAX };
 struct rrto_arrival {
     uint64_t n_bytes;                       /* of the op stream that have been read so far: the owner adds to it */
     uint64_t start_ns, waited_ns, n_before; /* when the payload began */
+    bool begun;                             /* and has not ended */
     uint16_t rate;                          /* of the last one, as rrto_reply_head has it; 0: none since it was taken */
 };
 
@@ -21,13 +22,17 @@ static inline void rrto_arrival_begin(struct rrto_arrival *arrival, uint64_t now
     arrival->start_ns = now_ns;
     arrival->waited_ns = waited_ns;
     arrival->n_before = arrival->n_bytes;
+    arrival->begun = true;
 }
 
-/* If reading hardly waited, the payload was here faster than it was read, and the link is not what took time. */
+/* If reading hardly waited, the payload was here faster than it was read, and the link is not what took time. Of a
+ * payload whose beginning nobody has seen, nothing is known. */
 static inline void rrto_arrival_end(struct rrto_arrival *arrival, uint64_t now_ns, uint64_t waited_ns)
 {
     uint64_t n = arrival->n_bytes - arrival->n_before, spent_ns = now_ns - arrival->start_ns;
-    if (n < RRTO_ARRIVAL_LEAST_BYTES)
+    bool seen = arrival->begun && n >= RRTO_ARRIVAL_LEAST_BYTES;
+    arrival->begun = false;
+    if (!seen)
         return;
     uint64_t rate =
         spent_ns ? n * 10000 / spent_ns : RRTO_ARRIVAL_FAST; /* bytes in 100 us, that is 100 kB/s, floored */
