@@ -42,16 +42,22 @@ static inline void rrto_arrival_end(struct rrto_arrival *arrival, uint64_t now_n
         arrival->rate = rate ? (uint16_t)rate : 1;
 }
 
-/* What is known of a link, in bytes per ms (0: not known, or faster than could be measured), after a payload came at
- * `measured` (0: as fast as it was read). A coded one may have come as slowly as it was coded, n_coded bytes in
- * encode_ns (0: it was not coded): then it only says that the link is no slower. */
+/* Whether a payload that came at `measured` (bytes per ms; 0: as fast as it was read) says how fast the link is. A
+ * coded one may have come as slowly as it was coded, n_coded bytes in encode_ns (n_coded 0: it was not coded): then it
+ * only says that the link is no slower; and where it was not waited for, nothing. */
+static inline bool rrto_arrival_tells(uint64_t measured, uint64_t n_coded, uint64_t encode_ns)
+{
+    return n_coded == 0 || (measured > 0 && measured * encode_ns <= n_coded * 1000000 / 2);
+}
+
+/* What is known of a link, in bytes per ms (0: not known, or faster than could be measured), once a payload has come,
+ * with the same arguments. That a link is no slower than some rate does not tell one where none is known. */
 static inline uint64_t rrto_arrival_learn(uint64_t rate, uint64_t measured, uint64_t n_coded, uint64_t encode_ns)
 {
-    bool bound = n_coded && measured * encode_ns > n_coded * 1000000 / 2;
-    if (bound)
-        return measured > rate ? measured : rate;
+    if (!rrto_arrival_tells(measured, n_coded, encode_ns))
+        return rate && measured > rate ? measured : rate;
     if (measured == 0)
-        return n_coded ? rate : 0;
+        return 0;
     return rate ? (3 * rate + measured) / 4 : measured;
 }
 

@@ -14,6 +14,7 @@ enum {
     RRTO_CODING_BULK_BYTES = 64 << 10,       /* nor, of those that come once, if it is smaller */
     RRTO_CODING_BULK = RRTO_CODED_SLOTS - 1, /* the slot of those */
     RRTO_CODING_FIRST_NS = 1000000,          /* how long coding may keep the first byte back: chunks become smaller */
+    RRTO_CODING_PROBE_PAYLOADS = 64, /* after so many that have not told how fast the link is, one goes as it is */
 };
 
 /* What is known of a slot. */
@@ -29,7 +30,6 @@ struct rrto_coding_slot {
     unsigned n_worse;                      /* payloads in a row that took many more */
     unsigned n_losing;                     /* payloads in a row that sending as it is would have brought sooner */
     uint64_t wait;                         /* payloads until it is tried again whether coding pays */
-    unsigned n_unprobed;                   /* payloads since the link was measured without coding */
 };
 
 struct rrto_coding {
@@ -43,10 +43,14 @@ struct rrto_coding {
     uint64_t rate;     /* of the link, bytes in a ms; 0: not known, or faster than could be measured */
     uint64_t rate_out; /* the same, as the way out has it while bytes wait there; set by the owner. Where the other side
                           has not told a rate, payloads that come once go by it */
-    unsigned last;     /* slot of the last payload that was coded */
-    bool last_coded;   /* whether the last large payload was */
-    uint64_t n_out;    /* bytes of the payload under way */
-    uint64_t spent_ns; /* coding, and looking for models, altogether */
+    unsigned last;  /* slot of the payload that was asked about last, coded or not; one that comes once and goes as it
+                       is leaves it */
+    uint64_t n_out; /* of the payload under way: its bytes, and when it began */
+    uint64_t began_ns;
+    uint64_t sent_coded, sent_ns; /* of the last payload that took enough on the way for the other side to measure it:
+                                     its bytes there, from the beginning to the end of coding; 0: it went as it is */
+    unsigned n_unmeasured;        /* payloads that slots were to code since one has told how fast the link is */
+    uint64_t spent_ns;            /* coding, and looking for models, altogether */
 };
 
 /* past_bytes: what the server has agreed to; 0: nothing is coded. */
@@ -63,12 +67,13 @@ void rrto_coding_begin(struct rrto_coding *coding, const void *data, uint64_t n,
 bool rrto_coding_chunk(struct rrto_coding *coding, struct rrto_buf *out);
 /* All of it has been appended. */
 void rrto_coding_end(struct rrto_coding *coding, uint64_t n);
-/* The model of the payload that was asked about last. */
+/* The model of the payload that was coded last. */
 static inline const struct rrto_payload_model *rrto_coding_model(const struct rrto_coding *coding)
 {
     return &coding->known[coding->last].model;
 }
-/* The other side has said at which rate the last large payload came, in bytes per ms. */
+/* The other side has said at which rate the last payload that it could measure came, in bytes per ms; 0: as fast as it
+ * was read. */
 void rrto_coding_measured(struct rrto_coding *coding, uint64_t rate);
 
 #endif

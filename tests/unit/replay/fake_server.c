@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/status.h"
+#include "replay/arrival.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -77,6 +78,14 @@ static void put(struct fake_server *server, uint8_t type, const void *head, size
     (void)rrto_conn_writev(&server->conn, iov, 3, -1);
 }
 
+/* As a server that measures payloads: of less than 16 KiB on the way it knows nothing. */
+static uint16_t take_rate(struct fake_server *server)
+{
+    uint64_t n = server->n_stream_bytes - server->n_measured;
+    server->n_measured = server->n_stream_bytes;
+    return n < RRTO_ARRIVAL_LEAST_BYTES ? 0 : __atomic_load_n(&server->link_rate, __ATOMIC_RELAXED);
+}
+
 static void reply(struct fake_server *server, uint64_t position, int32_t status, const void *fields, size_t n)
 {
     uint8_t head[RRTO_REPLY_HEAD_BYTES + RRTO_REPLY_TIMES_BYTES];
@@ -86,7 +95,7 @@ static void reply(struct fake_server *server, uint64_t position, int32_t status,
                                      .status = status,
                                      .library = RRTO_WIRE_CUDA,
                                      .flags = server->times ? RRTO_REPLY_TIMES : 0,
-                                     .link_rate = __atomic_load_n(&server->link_rate, __ATOMIC_RELAXED),
+                                     .link_rate = take_rate(server),
                                      .starved_us = __atomic_load_n(&server->starved_us, __ATOMIC_RELAXED)};
     rrto_reply_head_encode(head, &values);
     if (server->times) {
