@@ -357,7 +357,7 @@ static int take_control(struct rrto_worker *worker, const struct rrto_chunk *chu
     int status = rrto_reader_read(&worker->reader, bytes, chunk->n_bytes);
     if (status == RRTO_OK && rrto_control_decode(bytes, chunk->n_bytes, &control) == RRTO_OK &&
         control.kind == RRTO_CONTROL_LINK)
-        rrto_results_rate(&worker->results, control.link.rate_down);
+        rrto_results_rate(&worker->results, control.link.rate_down, control.link.probe);
     return status;
 }
 

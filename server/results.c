@@ -45,7 +45,7 @@ int rrto_results_write(struct rrto_results *results, const struct rrto_result_pi
     struct rrto_buf *out = &results->out;
     uint64_t before_ns = coding->spent_ns;
     coding->rate = __atomic_load_n(&results->rate, __ATOMIC_RELAXED);
-    coding->n_unmeasured = 0; /* it is the client that measures */
+    rrto_coding_probe(coding, __atomic_exchange_n(&results->probe, false, __ATOMIC_RELAXED));
     *ret_written = rrto_coding_wants(coding, result->place, result->before, result->same, data, n);
     if (!*ret_written)
         return RRTO_OK;

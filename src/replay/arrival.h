@@ -7,12 +7,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { RRTO_ARRIVAL_LEAST_BYTES = 16 << 10, RRTO_ARRIVAL_FAST = UINT16_MAX };
+enum {
+    RRTO_ARRIVAL_LEAST_BYTES = 16 << 10, /* of a payload that tells something, on the way */
+    RRTO_ARRIVAL_FAST = UINT16_MAX,
+    RRTO_ARRIVAL_PROBE_PAYLOADS = 64, /* after so many coded ones that told nothing of the link, one goes as it is */
+};
 
 struct rrto_arrival {
     uint64_t n_bytes;                       /* of the op stream that have been read so far: the owner adds to it */
     uint64_t start_ns, waited_ns, n_before; /* when the payload began */
     bool begun;                             /* and has not ended */
+    uint32_t n_unmeasured;                  /* coded payloads since one has told how fast the link is. Atomic */
     uint16_t rate;                          /* of the last one, as rrto_reply_head has it; 0: none since it was taken */
 };
 
@@ -59,6 +64,16 @@ static inline uint64_t rrto_arrival_learn(uint64_t rate, uint64_t measured, uint
     if (measured == 0)
         return 0;
     return rate ? (3 * rate + measured) / 4 : measured;
+}
+
+/* A payload has come, which tells how fast the link is, or does not: it counts then if it was coded. The reader's; who
+ * asks for one that is not coded, because there were RRTO_ARRIVAL_PROBE_PAYLOADS, sets n_unmeasured to 0. */
+static inline void rrto_arrival_count(struct rrto_arrival *arrival, bool tells, bool coded)
+{
+    if (tells)
+        __atomic_store_n(&arrival->n_unmeasured, 0, __ATOMIC_RELAXED);
+    else if (coded)
+        __atomic_fetch_add(&arrival->n_unmeasured, 1, __ATOMIC_RELAXED);
 }
 
 static inline uint16_t rrto_arrival_take(struct rrto_arrival *arrival)

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "replay/coding.h"
 
-#include "replay/arrival.h"
-
 enum {
     LEAST_BAND = 4096,       /* words: chunks do not become smaller */
     RETRY_PAYLOADS = 256,    /* where coding did not pay, it is tried again after so many */
@@ -85,8 +83,8 @@ static bool have_coder(struct rrto_coding *coding)
  * because it was, would be taken for one for ever. */
 static bool probes(struct rrto_coding *coding)
 {
-    bool probe = ++coding->n_unmeasured > RRTO_CODING_PROBE_PAYLOADS;
-    if (coding->n_unmeasured == RRTO_CODING_PROBE_PAYLOADS + PROBES)
+    bool probe = ++coding->n_unmeasured > RRTO_ARRIVAL_PROBE_PAYLOADS;
+    if (coding->n_unmeasured == RRTO_ARRIVAL_PROBE_PAYLOADS + PROBES)
         coding->n_unmeasured = 0;
     return probe;
 }

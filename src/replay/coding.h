@@ -6,6 +6,7 @@
 #ifndef RRTO_REPLAY_CODING_H
 #define RRTO_REPLAY_CODING_H
 
+#include "replay/arrival.h"
 #include "replay/coded.h"
 
 enum {
@@ -14,7 +15,6 @@ enum {
     RRTO_CODING_BULK_BYTES = 64 << 10,       /* nor, of those that come once, if it is smaller */
     RRTO_CODING_BULK = RRTO_CODED_SLOTS - 1, /* the slot of those */
     RRTO_CODING_FIRST_NS = 1000000,          /* how long coding may keep the first byte back: chunks become smaller */
-    RRTO_CODING_PROBE_PAYLOADS = 64, /* after so many that have not told how fast the link is, one goes as it is */
 };
 
 /* What is known of a slot. */
@@ -67,6 +67,11 @@ void rrto_coding_begin(struct rrto_coding *coding, const void *data, uint64_t n,
 bool rrto_coding_chunk(struct rrto_coding *coding, struct rrto_buf *out);
 /* All of it has been appended. */
 void rrto_coding_end(struct rrto_coding *coding, uint64_t n);
+/* For a sender that is told when to measure, before each payload: whether the next one goes as it is. */
+static inline void rrto_coding_probe(struct rrto_coding *coding, bool probe)
+{
+    coding->n_unmeasured = probe ? RRTO_ARRIVAL_PROBE_PAYLOADS : 0;
+}
 /* The model of the payload that was coded last. */
 static inline const struct rrto_payload_model *rrto_coding_model(const struct rrto_coding *coding)
 {

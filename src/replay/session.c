@@ -271,8 +271,12 @@ bool rrto_session_make_room(struct rrto_session *session, uint64_t n)
 void rrto_session_tell_rate_locked(struct rrto_session *session)
 {
     uint64_t rate = __atomic_load_n(&session->receiver.rate_down, __ATOMIC_RELAXED), told = session->told_rate;
-    if (rate == told || (rate && told && rate > told - told / 8 && rate < told + told / 8))
+    uint32_t *n_unmeasured = &session->receiver.arrival.n_unmeasured;
+    bool probe = rate && __atomic_load_n(n_unmeasured, __ATOMIC_RELAXED) >= RRTO_ARRIVAL_PROBE_PAYLOADS;
+    if (!probe && (rate == told || (rate && told && rate > told - told / 8 && rate < told + told / 8)))
         return;
+    if (probe)
+        __atomic_store_n(n_unmeasured, 0, __ATOMIC_RELAXED);
     session->told_rate = rate;
     uint8_t bytes[RRTO_CHUNK_HEADER_BYTES + RATE_BYTES];
     struct rrto_buf out = {
@@ -282,6 +286,7 @@ void rrto_session_tell_rate_locked(struct rrto_session *session)
         return;
     control->kind = RRTO_CONTROL_LINK;
     control->link.rate_down = rate;
+    control->link.probe = probe;
     int status = rrto_control_encode(&out, control);
     free(control);
     if (status != RRTO_OK)

@@ -128,7 +128,7 @@ void rrto_session_send_coded_locked(struct rrto_session *session, const void *pa
  * that is all that there is to go by. While much waits and that cannot be told yet, waits for it, some milliseconds. */
 void rrto_session_measure_locked(struct rrto_session *session, uint64_t n);
 /* With the issue lock, ahead of an op that brings a large payload: the server learns how fast those come, if that has
- * changed by much. */
+ * changed by much; and that the next one is to come as it is, if coded ones have not told for long. */
 void rrto_session_tell_rate_locked(struct rrto_session *session);
 /* Without the issue lock: back-pressure before a payload of n bytes. Blocks while the way out is more than half full.
  * False: lost. */

@@ -209,12 +209,40 @@ static void test_stress(void **state)
     }
 }
 
+/* The client says how fast results come, once, and asks for one as it is when coded ones have not told for long. */
+static void test_tells(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t rate;
+        uint32_t n_unmeasured;
+        size_t n_links, n_probes;
+    } cases[] = {{0, 0, 0, 0},      {20000, 0, 1, 0},  {20000, 63, 1, 0}, {20000, 64, 2, 1},
+                 {20000, 64, 3, 2}, {20000, 63, 3, 2}, {0, 64, 4, 2},     {0, 64, 4, 2}};
+    fake_init(&server);
+    struct rrto_session_options options = defaults("replay");
+    options.results_past_bytes = RRTO_CODED_RESULTS_PAST_BYTES;
+    begin(&options);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        uint64_t position;
+        session.receiver.rate_down = cases[i].rate;
+        session.receiver.arrival.n_unmeasured = cases[i].n_unmeasured;
+        assert_int_equal(copy_down(0, image, sizeof image, true, &position), 0); /* it measures, too */
+        assert_arrived(image, position, sizeof image);
+        assert_int_equal(server.n_links, cases[i].n_links);
+        assert_int_equal(server.n_probes, cases[i].n_probes);
+        assert_int_equal(server.link_said, cases[i].n_links ? cases[i].rate : 0);
+    }
+    end();
+    fake_fini(&server);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_slow_link), cmocka_unit_test(test_fast_link),    cmocka_unit_test(test_changing_link),
         cmocka_unit_test(test_noise),     cmocka_unit_test(test_learns_again), cmocka_unit_test(test_bulk),
-        cmocka_unit_test(test_stress),
+        cmocka_unit_test(test_stress),    cmocka_unit_test(test_tells),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/status.h"
 #include "replay/arrival.h"
+#include "wire/control.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -183,6 +184,7 @@ static void *serve(void *arg)
     struct fake_server *server = arg;
     static const struct rrto_record_callbacks callbacks = {on_payload, on_op, on_end};
     struct rrto_reader *reader = malloc(sizeof *reader);
+    struct rrto_control *control = malloc(sizeof *control);
     struct rrto_chunk chunk;
     rrto_reader_init(reader, &server->conn);
     server->decoder = rrto_record_decoder_create(1 << 20, RRTO_SLOTS_ALL, &callbacks, server);
@@ -201,6 +203,17 @@ static void *serve(void *arg)
             reply(server, rrto_subscribe_decode(bytes), 0, NULL, 0);
             continue;
         }
+        if (chunk.type == RRTO_CHUNK_CONTROL) {
+            uint8_t bytes[64];
+            if (chunk.n_bytes > sizeof bytes || rrto_reader_read(reader, bytes, chunk.n_bytes) != RRTO_OK)
+                break;
+            assert_int_equal(rrto_control_decode(bytes, chunk.n_bytes, control), RRTO_OK);
+            assert_int_equal(control->kind, RRTO_CONTROL_LINK);
+            server->n_links++;
+            server->n_probes += control->link.probe;
+            server->link_said = control->link.rate_down;
+            continue;
+        }
         server->n_chunks++;
         server->n_frames += chunk.flags & RRTO_CHUNK_END;
         size_t n = 1;
@@ -213,6 +226,7 @@ static void *serve(void *arg)
         }
     }
     rrto_conn_shutdown(&server->conn);
+    free(control);
     free(reader);
     return NULL;
 }

@@ -53,7 +53,9 @@ struct fake_server {
     /* results; the test looks after fake_stop */
     struct fake_received *ops;
     size_t n_ops, n_subscriptions, n_stream_bytes, n_frames, n_chunks;
-    int status; /* of the decoder */
+    size_t n_links, n_probes; /* Links, and those that ask for a payload as it is */
+    uint64_t link_said;       /* the last one's rate */
+    int status;               /* of the decoder */
     bool ended;
     uint64_t hash, n_measured; /* n_measured: of n_stream_bytes, at the last reply */
     /* a byte in releases one held thing */
