@@ -109,28 +109,43 @@ static bool wants(struct rrto_coding *coding, struct rrto_coding_slot *slot, con
     return !probes(coding);
 }
 
+/* False: there is nothing to be had; the model, and what coding by it costs, stay. */
+static bool learn_bulk(struct rrto_coding *coding, struct rrto_coding_slot *slot, const void *data, uint64_t n)
+{
+    struct rrto_payload_model model;
+    uint64_t start = coding->now_ns();
+    rrto_payload_infer_bulk(coding->coder, data, n, &model);
+    coding->spent_ns += coding->now_ns() - start;
+    slot->learned = model.how != RRTO_PAYLOAD_RAW;
+    if (!slot->learned)
+        return false;
+    if (model.how != slot->model.how || model.width != slot->model.width)
+        slot->encode_ns = 0; /* what that costs is not known yet */
+    slot->model = model;
+    return true;
+}
+
 /* What comes once is coded on its way out, if that is faster than it can leave and takes something off it; one model
- * for all of it, as long as it does. */
+ * for all of it, as long as it does. Where coding was too slow, what it cost is not forgotten, but counts for less as
+ * time goes by: it may have been interrupted. So the more clearly it does not pay, the more rarely it is tried. */
 static bool wants_bulk(struct rrto_coding *coding, const void *data, uint64_t n)
 {
     struct rrto_coding_slot *slot = &coding->known[RRTO_CODING_BULK];
-    uint64_t rate = coding->rate ? coding->rate : coding->rate_out;
+    uint64_t rate = coding->rate || coding->fast ? coding->rate : coding->rate_out;
     if (n < RRTO_CODING_BULK_BYTES || rate == 0 || n * 1000000 / rate < RRTO_CODING_LEAST_NS || !have_coder(coding))
         return false;
     if (slot->wait > 0) {
         slot->wait--;
         return false;
     }
-    if (!slot->learned) {
-        uint64_t start = coding->now_ns();
-        rrto_payload_infer_bulk(coding->coder, data, n, &slot->model);
-        coding->spent_ns += coding->now_ns() - start;
-        slot->learned = true;
+    if (!slot->learned && !learn_bulk(coding, slot, data, n)) {
+        slot->wait = BULK_RETRY_PAYLOADS;
+        return false;
     }
-    if (slot->model.how == RRTO_PAYLOAD_RAW || slot->encode_ns * rate * 2 > slot->n * 1000000) {
+    if (slot->encode_ns * rate * 2 > slot->n * 1000000) {
         slot->wait = BULK_RETRY_PAYLOADS;
         slot->learned = false;
-        slot->encode_ns = 0;
+        slot->encode_ns -= slot->encode_ns / 8;
         return false;
     }
     coding->last = RRTO_CODING_BULK;
@@ -189,8 +204,10 @@ bool rrto_coding_wants(struct rrto_coding *coding, uint64_t place, uint64_t befo
     } else {
         coded = wants_bulk(coding, data, n);
     }
-    if (!coded)
+    if (!coded) {
+        coding->sent_raw = n;
         coding->sent_coded = coding->sent_ns = 0;
+    }
     return coded;
 }
 
@@ -259,5 +276,8 @@ void rrto_coding_measured(struct rrto_coding *coding, uint64_t rate)
 {
     if (rrto_arrival_tells(rate, coding->sent_coded, coding->sent_ns))
         coding->n_unmeasured = 0;
+    /* What is smaller may have come while the other side was busy. */
+    if (coding->sent_coded == 0 && (rate || coding->sent_raw >= RRTO_CODING_BULK_BYTES))
+        coding->fast = rate == 0;
     coding->rate = rrto_arrival_learn(coding->rate, rate, coding->sent_coded, coding->sent_ns);
 }

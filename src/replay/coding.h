@@ -41,14 +41,16 @@ struct rrto_coding {
     struct rrto_coding_slot known[RRTO_CODED_SLOTS];
     uint64_t n_payloads;
     uint64_t rate;     /* of the link, bytes in a ms; 0: not known, or faster than could be measured */
-    uint64_t rate_out; /* the same, as the way out has it while bytes wait there; set by the owner. Where the other side
-                          has not told a rate, payloads that come once go by it */
+    bool fast;         /* rate is 0 because a payload that was not coded has come as fast as it was read */
+    uint64_t rate_out; /* the same as rate, as the way out has it while bytes wait there; set by the owner. Where
+                          nothing else is known of the link, payloads that come once go by it */
     unsigned last;  /* slot of the payload that was asked about last, coded or not; one that comes once and goes as it
                        is leaves it */
     uint64_t n_out; /* of the payload under way: its bytes, and when it began */
     uint64_t began_ns;
     uint64_t sent_coded, sent_ns; /* of the last payload that took enough on the way for the other side to measure it:
-                                     its bytes there, from the beginning to the end of coding; 0: it went as it is */
+                                     its bytes there, from the beginning to the end of coding; 0: it went as it is, */
+    uint64_t sent_raw;            /* then so many */
     unsigned n_unmeasured;        /* payloads that slots were to code since one has told how fast the link is */
     uint64_t spent_ns;            /* coding, and looking for models, altogether */
 };

@@ -220,7 +220,7 @@ void rrto_session_measure_locked(struct rrto_session *session, uint64_t n)
 {
     struct rrto_coding *coding = &session->coding;
     coding->rate_out = 0;
-    if (!coding->on || coding->rate || n < RRTO_CODING_BULK_BYTES)
+    if (!coding->on || coding->rate || coding->fast || n < RRTO_CODING_BULK_BYTES)
         return;
     for (unsigned i = 0; i < MEASURE_TURNS; i++) {
         coding->rate_out = rrto_sender_rate(&session->sender);

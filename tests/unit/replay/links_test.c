@@ -157,9 +157,78 @@ static void test_two_inputs(void **state)
     rrto_coding_fini(&coding);
 }
 
+/* What comes once: exponents have some redundancy, mantissas are noise; or nothing has. */
+static void take_weights(uint64_t random, bool noise)
+{
+    for (size_t i = 0; i < N; i++) {
+        random = random * 6364136223846793005u + 1442695040888963407u;
+        payload[i] = i % 4 == 3 && !noise ? (uint8_t)(60 + (random >> 62)) : (uint8_t)(random >> 33);
+    }
+}
+
+static unsigned n_coded_once(unsigned n_payloads, bool noise)
+{
+    unsigned n = 0;
+    uint64_t ns;
+    for (unsigned i = 0; i < n_payloads; i++) {
+        take_weights(i + 1, noise);
+        n += send(payload, N, UINT64_MAX, &ns);
+    }
+    return n;
+}
+
+/* Coding takes longer than sending would: that is tried once, and then again after long. On a slow link an interruption
+ * does not end coding; and noise in between does not make anybody forget. */
+static void test_once(void **state)
+{
+    (void)state;
+    start(1100000, 1100000); /* 0.55 ms a payload */
+    told = false;
+    assert_int_equal(n_coded_once(1, false), 1);
+    struct rrto_coding_slot *slot = &coding.known[RRTO_CODING_BULK];
+    slot->encode_ns = 2000000; /* 300 MB/s */
+    assert_int_equal(n_coded_once(40, false), 0);
+    assert_int_equal(n_coded_once(9, true), 0);
+    assert_int_equal(n_coded_once(41, false), 0);
+    assert_true(n_coded_once(60, false) > 0);
+    coding.rate = 10000;
+    (void)n_coded_once(8, false); /* it may just have been too slow again */
+    assert_int_equal(n_coded_once(20, false), 20);
+    slot->encode_ns = 40000000;
+    assert_int_equal(n_coded_once(40, false), 40 - 3 * 9);
+    rrto_coding_fini(&coding);
+}
+
+/* The way out says that it is slow, or that bytes wait there: nobody asks it once the other side has read a payload as
+ * fast as it could. One that was small may have been there already. */
+static void test_way_out(void **state)
+{
+    (void)state;
+    uint64_t ns;
+    start(10000000, 0);
+    coding.rate_out = 50000;
+    told = false;
+    assert_int_equal(n_coded_once(3, false), 3);
+    told = true;
+    assert_false(send(payload, RRTO_CODING_BULK_BYTES - 1, UINT64_MAX, &ns));
+    assert_false(coding.fast);
+    assert_int_equal(n_coded_once(3, false), 3);
+    assert_true(coding.rate == 0 && !coding.fast); /* what is coded says nothing, where nothing is known */
+    coding.rate_out = 0;
+    assert_int_equal(n_coded_once(1, false), 0);
+    assert_true(coding.fast);
+    coding.rate_out = 50000;
+    assert_int_equal(n_coded_once(20, false), 0);
+    link_bytes_ms = 50000; /* it has become slow */
+    assert_int_equal(n_coded_once(20, false), 19);
+    assert_false(coding.fast);
+    rrto_coding_fini(&coding);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_taken_for_slow), cmocka_unit_test(test_slow),
-                                       cmocka_unit_test(test_unmeasured), cmocka_unit_test(test_two_inputs)};
+                                       cmocka_unit_test(test_unmeasured),     cmocka_unit_test(test_two_inputs),
+                                       cmocka_unit_test(test_once),           cmocka_unit_test(test_way_out)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
