@@ -205,15 +205,19 @@ void rrto_session_send_payload_locked(struct rrto_session *session, const void *
     __atomic_store_n(&session->pending_since_ns, 0, __ATOMIC_RELAXED);
 }
 
-/* Whatever is pending, the encoder's buffer included, leaves; `end`: and the frame with it. */
-static void put_pending(struct rrto_session *session, bool end)
+/* The first n bytes of the encoder's buffer leave; `end`: and the frame with them. */
+static void put_pending(struct rrto_session *session, size_t n, bool end)
 {
     struct rrto_buf *out = &session->encoder.out;
-    if (out->failed)
+    if (out->failed) {
         out_failed(session);
-    else
-        put_ops(session, out->data, out->size, NULL, 0, end);
-    rrto_buf_clear(out);
+        rrto_buf_clear(out);
+        return;
+    }
+    put_ops(session, out->data, n, NULL, 0, end);
+    out->size -= n;
+    if (out->size > 0)
+        memmove(out->data, out->data + n, out->size);
 }
 
 void rrto_session_measure_locked(struct rrto_session *session, uint64_t n)
@@ -234,28 +238,27 @@ void rrto_session_measure_locked(struct rrto_session *session, uint64_t n)
 void rrto_session_send_coded_locked(struct rrto_session *session, const void *payload, uint64_t n)
 {
     struct rrto_buf *out = &session->encoder.out;
-    size_t before = out->size, n_sent = 0;
+    size_t before = out->size, n_sent;
     bool small = n < RRTO_SESSION_EARLY_BYTES;
     session->counters->payload_up += n;
     session->counters->payload_coded_up += n;
     rrto_coding_begin(&session->coding, payload, n, out);
-    bool more = true;
-    while (more && !out->failed) {
-        more = rrto_coding_chunk(&session->coding, out);
-        if (more && !small) {
-            n_sent += out->size - before;
-            before = 0;
-            put_pending(session, false);
-        }
+    n_sent = out->size - before;
+    before = out->size;
+    while (rrto_coding_chunk(&session->coding, out) && !out->failed) {
+        n_sent += out->size - before;
+        if (!small) /* the last one ends the frame, unless that is to stay open; which it is, is seen by the next */
+            put_pending(session, session->early ? out->size : before, false);
+        before = out->size;
     }
     rrto_coding_end(&session->coding, n);
-    n_sent += out->size - before;
     session->counters->payload_sent_up += n_sent;
     session->counters->codec_ns_up = session->coding.spent_ns;
     rrto_coded_count(&session->counters->coded_up[session->coding.last], n, n_sent,
                      rrto_coding_model(&session->coding));
     if (small)
         return;
+    put_pending(session, out->size, !session->early);
     session->n_pending_literals = 0;
     __atomic_store_n(&session->pending_since_ns, 0, __ATOMIC_RELAXED);
 }

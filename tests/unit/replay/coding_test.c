@@ -86,6 +86,34 @@ static void test_slow_link(void **state)
     assert_int_equal(RRTO_COUNTERS_MEDIAN(&counters, frames_up), 1);
 }
 
+/* A coded payload's frame stays open for the ops that follow, or ends with it, as one that is not coded; also where it
+ * is more than one chunk. */
+static void test_early(void **state)
+{
+    (void)state;
+    for (unsigned early = 0; early < 2; early++) {
+        static uint8_t large[3 << 18];
+        start(PAST_BYTES, 0, 0);
+        session.early = early;
+        session.coding.rate = SLOW * 100;
+        for (unsigned i = 0; i < 4; i++) {
+            uint64_t position, frames = counters.frames_up, coded = counters.payload_coded_up;
+            memset(large, (int)i, sizeof large);
+            hashes[n_hashes++] = rrto_record_hash(0, large, sizeof large);
+            assert_int_equal(copy_up(0, large, sizeof large), 0);
+            assert_int_equal(counters.payload_coded_up, coded + sizeof large);
+            assert_int_equal(counters.frames_up, frames + !early);
+            assert_int_equal(session.frame_open, early);
+            assert_int_equal(session.encoder.out.size, 0);
+            assert_int_equal(work(0, 3, 0), 0);
+            assert_int_equal(copy_down(0, output, sizeof output, true, &position), 0);
+            assert_int_equal(counters.frames_up, frames + !early + 1);
+        }
+        finish();
+        assert_int_equal(server.n_frames, counters.frames_up);
+    }
+}
+
 /* Nothing is coded on a fast link, on one that nobody has measured, and where the server did not agree. */
 static void test_fast_link(void **state)
 {
@@ -240,9 +268,9 @@ static void test_tells(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_slow_link), cmocka_unit_test(test_fast_link),    cmocka_unit_test(test_changing_link),
-        cmocka_unit_test(test_noise),     cmocka_unit_test(test_learns_again), cmocka_unit_test(test_bulk),
-        cmocka_unit_test(test_stress),    cmocka_unit_test(test_tells),
+        cmocka_unit_test(test_slow_link),     cmocka_unit_test(test_early),  cmocka_unit_test(test_fast_link),
+        cmocka_unit_test(test_changing_link), cmocka_unit_test(test_noise),  cmocka_unit_test(test_learns_again),
+        cmocka_unit_test(test_bulk),          cmocka_unit_test(test_stress), cmocka_unit_test(test_tells),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
