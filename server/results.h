@@ -16,9 +16,10 @@ struct rrto_result_piece {
 };
 
 struct rrto_results {
-    bool on, always; /* always: for tests, whatever the size and the link */
-    uint64_t rate;   /* of the link, as the client says, bytes in a ms; 0: not known, or fast. Atomic */
-    bool probe;      /* the client wants the next one as it is, to measure the link. Atomic */
+    bool on, always;      /* always: for tests, whatever the size and the link */
+    uint64_t rate;        /* of the link, as the client says, bytes in a ms; 0: not known, or fast. Atomic */
+    uint64_t searched_ns; /* looking for models of what then went as it is, altogether. Atomic */
+    bool probe;           /* the client wants the next one as it is, to measure the link. Atomic */
     /* of the thread that writes */
     struct rrto_conn *conn;
     struct rrto_coding coding;

@@ -253,7 +253,7 @@ void rrto_session_send_coded_locked(struct rrto_session *session, const void *pa
     }
     rrto_coding_end(&session->coding, n);
     session->counters->payload_sent_up += n_sent;
-    session->counters->codec_ns_up = session->coding.spent_ns;
+    __atomic_store_n(&session->counters->codec_ns_up, session->coding.spent_ns, __ATOMIC_RELAXED);
     rrto_coded_count(&session->counters->coded_up[session->coding.last], n, n_sent,
                      rrto_coding_model(&session->coding));
     if (small)
