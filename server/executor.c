@@ -112,6 +112,7 @@ static int on_payload(void *arg, const struct rrto_record_op *op, void **ret_to,
         if (!worker->up)
             return RRTO_INVALID;
         *ret_to = worker->up->data;
+        rrto_arrival_begin(&worker->arrival, rrto_now_ns(), worker->reader.waited_ns);
         return RRTO_OK;
     }
     if (n > (is_copy ? worker->backing.max_mapped : (uint64_t)RRTO_WORKER_MAX_MODULE_BYTES))
@@ -356,7 +357,7 @@ static int take_control(struct rrto_worker *worker, const struct rrto_chunk *chu
     int status = rrto_reader_read(&worker->reader, bytes, chunk->n_bytes);
     if (status == RRTO_OK && rrto_control_decode(bytes, chunk->n_bytes, &control) == RRTO_OK &&
         control.kind == RRTO_CONTROL_LINK)
-        rrto_results_rate(&worker->results, control.link.rate_down);
+        rrto_results_rate(&worker->results, control.link.rate_down, control.link.probe);
     return status;
 }
 

@@ -45,9 +45,12 @@ int rrto_results_write(struct rrto_results *results, const struct rrto_result_pi
     struct rrto_buf *out = &results->out;
     uint64_t before_ns = coding->spent_ns;
     coding->rate = __atomic_load_n(&results->rate, __ATOMIC_RELAXED);
+    rrto_coding_probe(coding, __atomic_exchange_n(&results->probe, false, __ATOMIC_RELAXED));
     *ret_written = rrto_coding_wants(coding, result->place, result->before, result->same, data, n);
-    if (!*ret_written)
+    if (!*ret_written) {
+        __atomic_fetch_add(&results->searched_ns, coding->spent_ns - before_ns, __ATOMIC_RELAXED);
         return RRTO_OK;
+    }
     rrto_buf_clear(out);
     rrto_buf_put(out, NULL, HEAD_BYTES);
     rrto_coding_begin(coding, data, n, out);

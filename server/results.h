@@ -16,8 +16,10 @@ struct rrto_result_piece {
 };
 
 struct rrto_results {
-    bool on, always; /* always: for tests, whatever the size and the link */
-    uint64_t rate;   /* of the link, as the client says, bytes in a ms; 0: not known, or fast. Atomic */
+    bool on, always;      /* always: for tests, whatever the size and the link */
+    uint64_t rate;        /* of the link, as the client says, bytes in a ms; 0: not known, or fast. Atomic */
+    uint64_t searched_ns; /* looking for models of what then went as it is, altogether. Atomic */
+    bool probe;           /* the client wants the next one as it is, to measure the link. Atomic */
     /* of the thread that writes */
     struct rrto_conn *conn;
     struct rrto_coding coding;
@@ -27,10 +29,13 @@ struct rrto_results {
 /* past_bytes: as agreed, 0: nothing is coded. stress: as coding.h has it. conn is lent. */
 void rrto_results_init(struct rrto_results *results, struct rrto_conn *conn, uint64_t past_bytes, uint64_t stress);
 void rrto_results_fini(struct rrto_results *results);
-/* The client has said how fast payloads come, in bytes per ms. Any thread. */
-static inline void rrto_results_rate(struct rrto_results *results, uint64_t rate)
+/* The client has said how fast payloads come, in bytes per ms, and whether the next piece is to come as it is, so that
+ * it can tell. Any thread. */
+static inline void rrto_results_rate(struct rrto_results *results, uint64_t rate, bool probe)
 {
     __atomic_store_n(&results->rate, rate, __ATOMIC_RELAXED);
+    if (probe)
+        __atomic_store_n(&results->probe, true, __ATOMIC_RELAXED);
 }
 /* Whether rrto_results_write is worth asking about n bytes. Any thread. */
 static inline bool rrto_results_worth(const struct rrto_results *results, uint64_t n)

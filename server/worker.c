@@ -343,10 +343,12 @@ static void fill_times(struct rrto_worker *worker, struct rrto_completion_entry 
     worker->reader.woke_first_ns = 0;
 }
 
-/* How long decoding payloads has taken since the last REPLY, if it has. */
+/* How long decoding payloads, and looking in vain for what results are made of, has taken since the last REPLY, if it
+ * has. What coding results takes is told with them. */
 static void fill_coding(struct rrto_worker *worker, struct rrto_completion_entry *entry)
 {
-    uint64_t coded_ns = rrto_record_decoder_coded_ns(worker->decoder);
+    uint64_t coded_ns =
+        rrto_record_decoder_coded_ns(worker->decoder) + __atomic_load_n(&worker->results.searched_ns, __ATOMIC_RELAXED);
     if (coded_ns == worker->told_coded_ns || worker->hello_minor < RRTO_WIRE_MINOR_CODING)
         return;
     entry->head.flags |= RRTO_REPLY_CODING;

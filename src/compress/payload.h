@@ -4,7 +4,7 @@
  * the last time. docs/codec.md is the format.
  *
  * Pure: no I/O, no clock. A payload becomes a head and chunks of at most RRTO_PAYLOAD_CHUNK_BYTES each, which can be
- * sent, and decoded, one by one. All memory is bounded and taken before the first chunk. Every payload comes back byte
+ * sent, and decoded, one by one. All memory is bounded, and taken with the first payload. Every payload comes back byte
  * for byte. What a decoder reads is not trusted: anything that does not hold is an error, and then what it has written
  * so far, within the payload, is of no use. */
 #ifndef RRTO_COMPRESS_PAYLOAD_H

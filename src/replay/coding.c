@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "replay/coding.h"
 
-#include "replay/arrival.h"
-
 enum {
     LEAST_BAND = 4096,       /* words: chunks do not become smaller */
     RETRY_PAYLOADS = 256,    /* where coding did not pay, it is tried again after so many */
-    PROBE_PAYLOADS = 64,     /* where coding may be slower than the link, the link is measured again after so many */
+    PROBES = 2,              /* in a row: of the first one, nothing may be known yet when the next one leaves */
     WORSE_PAYLOADS = 4,      /* in a row: the slot's payloads have changed in kind */
     BULK_RETRY_PAYLOADS = 8, /* the same, of those that come once */
     LEAST_GAIN = 32,         /* of what comes once, one part in so many: else another model is looked for */
@@ -80,12 +78,15 @@ static bool have_coder(struct rrto_coding *coding)
     return coding->on;
 }
 
-/* Whether the slot's next payload goes as it is, so that the link is measured and not the coding. */
-static bool probes(struct rrto_coding *coding, struct rrto_coding_slot *slot)
+/* Whether a payload that could be coded goes as it is, so that the link is measured. What is coded does not do that
+ * where coding takes as long as the link, or where little is left: a link that is taken for a slow one, by mistake or
+ * because it was, would be taken for one for ever. */
+static bool probes(struct rrto_coding *coding)
 {
-    if (link_ns(coding, slot->n_coded) * 2 > slot->encode_ns)
-        slot->n_unprobed = 0; /* the link is what decides: each payload measures it */
-    return ++slot->n_unprobed > PROBE_PAYLOADS;
+    bool probe = ++coding->n_unmeasured > RRTO_ARRIVAL_PROBE_PAYLOADS;
+    if (coding->n_unmeasured == RRTO_ARRIVAL_PROBE_PAYLOADS + PROBES)
+        coding->n_unmeasured = 0;
+    return probe;
 }
 
 static bool wants(struct rrto_coding *coding, struct rrto_coding_slot *slot, const void *data)
@@ -105,35 +106,46 @@ static bool wants(struct rrto_coding *coding, struct rrto_coding_slot *slot, con
         slot->learned = false;
         return false;
     }
-    if (probes(coding, slot)) {
-        slot->n_unprobed = 0;
+    return !probes(coding);
+}
+
+/* False: there is nothing to be had; the model, and what coding by it costs, stay. */
+static bool learn_bulk(struct rrto_coding *coding, struct rrto_coding_slot *slot, const void *data, uint64_t n)
+{
+    struct rrto_payload_model model;
+    uint64_t start = coding->now_ns();
+    rrto_payload_infer_bulk(coding->coder, data, n, &model);
+    coding->spent_ns += coding->now_ns() - start;
+    slot->learned = model.how != RRTO_PAYLOAD_RAW;
+    if (!slot->learned)
         return false;
-    }
+    if (model.how != slot->model.how || model.width != slot->model.width)
+        slot->encode_ns = 0; /* what that costs is not known yet */
+    slot->model = model;
     return true;
 }
 
 /* What comes once is coded on its way out, if that is faster than it can leave and takes something off it; one model
- * for all of it, as long as it does. */
+ * for all of it, as long as it does. Where coding was too slow, what it cost is not forgotten, but counts for less as
+ * time goes by: it may have been interrupted. So the more clearly it does not pay, the more rarely it is tried. */
 static bool wants_bulk(struct rrto_coding *coding, const void *data, uint64_t n)
 {
     struct rrto_coding_slot *slot = &coding->known[RRTO_CODING_BULK];
-    uint64_t rate = coding->rate ? coding->rate : coding->rate_out;
+    uint64_t rate = coding->rate || coding->fast ? coding->rate : coding->rate_out;
     if (n < RRTO_CODING_BULK_BYTES || rate == 0 || n * 1000000 / rate < RRTO_CODING_LEAST_NS || !have_coder(coding))
         return false;
     if (slot->wait > 0) {
         slot->wait--;
         return false;
     }
-    if (!slot->learned) {
-        uint64_t start = coding->now_ns();
-        rrto_payload_infer_bulk(coding->coder, data, n, &slot->model);
-        coding->spent_ns += coding->now_ns() - start;
-        slot->learned = true;
+    if (!slot->learned && !learn_bulk(coding, slot, data, n)) {
+        slot->wait = BULK_RETRY_PAYLOADS;
+        return false;
     }
-    if (slot->model.how == RRTO_PAYLOAD_RAW || slot->encode_ns * rate * 2 > slot->n * 1000000) {
+    if (slot->encode_ns * rate * 2 > slot->n * 1000000) {
         slot->wait = BULK_RETRY_PAYLOADS;
         slot->learned = false;
-        slot->encode_ns = 0;
+        slot->encode_ns -= slot->encode_ns / 8;
         return false;
     }
     coding->last = RRTO_CODING_BULK;
@@ -181,23 +193,28 @@ bool rrto_coding_wants(struct rrto_coding *coding, uint64_t place, uint64_t befo
         return any_model(coding, data, n);
     if (!coding->on || n < RRTO_CODING_LEAST_BYTES || !data)
         return false;
-    coding->last_coded = false;
     coding->n_payloads++;
     struct rrto_coding_slot *slot = before == UINT64_MAX ? NULL : slot_of(coding, before, same, n);
-    if (!slot) {
-        coding->last_coded = wants_bulk(coding, data, n);
-        return coding->last_coded;
+    bool coded;
+    if (slot) {
+        slot->place = place + 1;
+        slot->used = coding->n_payloads;
+        coding->last = (unsigned)(slot - coding->known);
+        coded = wants(coding, slot, data);
+    } else {
+        coded = wants_bulk(coding, data, n);
     }
-    slot->place = place + 1;
-    slot->used = coding->n_payloads;
-    coding->last = (unsigned)(slot - coding->known);
-    coding->last_coded = wants(coding, slot, data);
-    return coding->last_coded;
+    if (!coded) {
+        coding->sent_raw = n;
+        coding->sent_coded = coding->sent_ns = 0;
+    }
+    return coded;
 }
 
 void rrto_coding_begin(struct rrto_coding *coding, const void *data, uint64_t n, struct rrto_buf *out)
 {
     coding->n_out = 0;
+    coding->began_ns = coding->now_ns();
     struct rrto_coding_slot *slot = &coding->known[coding->last];
     slot->now_first_ns = slot->now_encode_ns = 0;
     rrto_put_u8(out, (uint8_t)coding->last);
@@ -230,6 +247,10 @@ void rrto_coding_end(struct rrto_coding *coding, uint64_t n)
     struct rrto_coding_slot *slot = &coding->known[coding->last];
     rrto_payload_encode_end(coding->coder);
     slot->n_coded = coding->n_out;
+    if (coding->n_out >= RRTO_ARRIVAL_LEAST_BYTES) {
+        coding->sent_coded = coding->n_out;
+        coding->sent_ns = coding->now_ns() - coding->began_ns;
+    }
     slot->first_ns = lately(slot->first_ns, slot->now_first_ns);
     slot->encode_ns =
         coding->last == RRTO_CODING_BULK ? slot->now_encode_ns : lately(slot->encode_ns, slot->now_encode_ns);
@@ -253,7 +274,10 @@ void rrto_coding_end(struct rrto_coding *coding, uint64_t n)
 
 void rrto_coding_measured(struct rrto_coding *coding, uint64_t rate)
 {
-    const struct rrto_coding_slot *slot = &coding->known[coding->last];
-    uint64_t n_coded = coding->last_coded ? slot->n_coded : 0;
-    coding->rate = rrto_arrival_learn(coding->rate, rate, n_coded, slot->encode_ns);
+    if (rrto_arrival_tells(rate, coding->sent_coded, coding->sent_ns))
+        coding->n_unmeasured = 0;
+    /* What is smaller may have come while the other side was busy. */
+    if (coding->sent_coded == 0 && (rate || coding->sent_raw >= RRTO_CODING_BULK_BYTES))
+        coding->fast = rate == 0;
+    coding->rate = rrto_arrival_learn(coding->rate, rate, coding->sent_coded, coding->sent_ns);
 }

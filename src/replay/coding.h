@@ -6,6 +6,7 @@
 #ifndef RRTO_REPLAY_CODING_H
 #define RRTO_REPLAY_CODING_H
 
+#include "replay/arrival.h"
 #include "replay/coded.h"
 
 enum {
@@ -29,7 +30,6 @@ struct rrto_coding_slot {
     unsigned n_worse;                      /* payloads in a row that took many more */
     unsigned n_losing;                     /* payloads in a row that sending as it is would have brought sooner */
     uint64_t wait;                         /* payloads until it is tried again whether coding pays */
-    unsigned n_unprobed;                   /* payloads since the link was measured without coding */
 };
 
 struct rrto_coding {
@@ -41,12 +41,18 @@ struct rrto_coding {
     struct rrto_coding_slot known[RRTO_CODED_SLOTS];
     uint64_t n_payloads;
     uint64_t rate;     /* of the link, bytes in a ms; 0: not known, or faster than could be measured */
-    uint64_t rate_out; /* the same, as the way out has it while bytes wait there; set by the owner. Where the other side
-                          has not told a rate, payloads that come once go by it */
-    unsigned last;     /* slot of the last payload that was coded */
-    bool last_coded;   /* whether the last large payload was */
-    uint64_t n_out;    /* bytes of the payload under way */
-    uint64_t spent_ns; /* coding, and looking for models, altogether */
+    bool fast;         /* rate is 0 because a payload that was not coded has come as fast as it was read */
+    uint64_t rate_out; /* the same as rate, as the way out has it while bytes wait there; set by the owner. Where
+                          nothing else is known of the link, payloads that come once go by it */
+    unsigned last;  /* slot of the payload that was asked about last, coded or not; one that comes once and goes as it
+                       is leaves it */
+    uint64_t n_out; /* of the payload under way: its bytes, and when it began */
+    uint64_t began_ns;
+    uint64_t sent_coded, sent_ns; /* of the last payload that took enough on the way for the other side to measure it:
+                                     its bytes there, from the beginning to the end of coding; 0: it went as it is, */
+    uint64_t sent_raw;            /* then so many */
+    unsigned n_unmeasured;        /* payloads that slots were to code since one has told how fast the link is */
+    uint64_t spent_ns;            /* coding, and looking for models, altogether */
 };
 
 /* past_bytes: what the server has agreed to; 0: nothing is coded. */
@@ -63,12 +69,18 @@ void rrto_coding_begin(struct rrto_coding *coding, const void *data, uint64_t n,
 bool rrto_coding_chunk(struct rrto_coding *coding, struct rrto_buf *out);
 /* All of it has been appended. */
 void rrto_coding_end(struct rrto_coding *coding, uint64_t n);
-/* The model of the payload that was asked about last. */
+/* For a sender that is told when to measure, before each payload: whether the next one goes as it is. */
+static inline void rrto_coding_probe(struct rrto_coding *coding, bool probe)
+{
+    coding->n_unmeasured = probe ? RRTO_ARRIVAL_PROBE_PAYLOADS : 0;
+}
+/* The model of the payload that was coded last. */
 static inline const struct rrto_payload_model *rrto_coding_model(const struct rrto_coding *coding)
 {
     return &coding->known[coding->last].model;
 }
-/* The other side has said at which rate the last large payload came, in bytes per ms. */
+/* The other side has said at which rate the last payload that it could measure came, in bytes per ms; 0: as fast as it
+ * was read. */
 void rrto_coding_measured(struct rrto_coding *coding, uint64_t rate);
 
 #endif

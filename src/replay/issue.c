@@ -229,6 +229,8 @@ static inline uint64_t record(struct rrto_session *session, const struct rrto_se
             rrto_session_measure_locked(session, upload->n_bytes);
         upload->coded = rrto_coding_wants(&session->coding, position, prediction.source, prediction.same, upload->bytes,
                                           upload->n_bytes);
+        /* Looking for a model takes time, whatever comes of it. */
+        __atomic_store_n(&session->counters->codec_ns_up, session->coding.spent_ns, __ATOMIC_RELAXED);
         flags |= upload->coded ? RRTO_RECORD_CODED : 0u;
     }
     size_t changed = 0;

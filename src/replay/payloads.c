@@ -37,14 +37,18 @@ static void arrival_begins(struct rrto_receiver *receiver, uint64_t waited_ns)
 /* n_bytes have come; coding_ns: how long the server took for them, 0: they are not coded. */
 static void arrival_ends(struct rrto_receiver *receiver, uint64_t n_bytes, uint64_t coding_ns)
 {
-    if (!receiver->arrival_seen || n_bytes < RRTO_ARRIVAL_LEAST_BYTES)
+    if (!receiver->arrival_seen || n_bytes < RRTO_ARRIVAL_LEAST_BYTES) {
+        rrto_arrival_count(&receiver->arrival, false, coding_ns != 0);
         return;
+    }
     receiver->arrival_seen = false;
     receiver->arrival.n_bytes += n_bytes;
     rrto_arrival_end(&receiver->arrival, rrto_now_ns(), receiver->reader.waited_ns);
     uint16_t said = rrto_arrival_take(&receiver->arrival);
     uint64_t measured = said == RRTO_ARRIVAL_FAST ? 0 : (uint64_t)said * 100;
-    uint64_t rate = rrto_arrival_learn(receiver->rate_down, measured, coding_ns ? n_bytes : 0, coding_ns);
+    uint64_t n_coded = coding_ns ? n_bytes : 0;
+    uint64_t rate = rrto_arrival_learn(receiver->rate_down, measured, n_coded, coding_ns);
+    rrto_arrival_count(&receiver->arrival, rrto_arrival_tells(measured, n_coded, coding_ns), n_coded != 0);
     __atomic_store_n(&receiver->rate_down, rate, __ATOMIC_RELAXED);
 }
 

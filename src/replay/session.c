@@ -205,22 +205,26 @@ void rrto_session_send_payload_locked(struct rrto_session *session, const void *
     __atomic_store_n(&session->pending_since_ns, 0, __ATOMIC_RELAXED);
 }
 
-/* Whatever is pending, the encoder's buffer included, leaves; `end`: and the frame with it. */
-static void put_pending(struct rrto_session *session, bool end)
+/* The first n bytes of the encoder's buffer leave; `end`: and the frame with them. */
+static void put_pending(struct rrto_session *session, size_t n, bool end)
 {
     struct rrto_buf *out = &session->encoder.out;
-    if (out->failed)
+    if (out->failed) {
         out_failed(session);
-    else
-        put_ops(session, out->data, out->size, NULL, 0, end);
-    rrto_buf_clear(out);
+        rrto_buf_clear(out);
+        return;
+    }
+    put_ops(session, out->data, n, NULL, 0, end);
+    out->size -= n;
+    if (out->size > 0)
+        memmove(out->data, out->data + n, out->size);
 }
 
 void rrto_session_measure_locked(struct rrto_session *session, uint64_t n)
 {
     struct rrto_coding *coding = &session->coding;
     coding->rate_out = 0;
-    if (!coding->on || coding->rate || n < RRTO_CODING_BULK_BYTES)
+    if (!coding->on || coding->rate || coding->fast || n < RRTO_CODING_BULK_BYTES)
         return;
     for (unsigned i = 0; i < MEASURE_TURNS; i++) {
         coding->rate_out = rrto_sender_rate(&session->sender);
@@ -234,28 +238,27 @@ void rrto_session_measure_locked(struct rrto_session *session, uint64_t n)
 void rrto_session_send_coded_locked(struct rrto_session *session, const void *payload, uint64_t n)
 {
     struct rrto_buf *out = &session->encoder.out;
-    size_t before = out->size, n_sent = 0;
+    size_t before = out->size, n_sent;
     bool small = n < RRTO_SESSION_EARLY_BYTES;
     session->counters->payload_up += n;
     session->counters->payload_coded_up += n;
     rrto_coding_begin(&session->coding, payload, n, out);
-    bool more = true;
-    while (more && !out->failed) {
-        more = rrto_coding_chunk(&session->coding, out);
-        if (more && !small) {
-            n_sent += out->size - before;
-            before = 0;
-            put_pending(session, false);
-        }
+    n_sent = out->size - before;
+    before = out->size;
+    while (rrto_coding_chunk(&session->coding, out) && !out->failed) {
+        n_sent += out->size - before;
+        if (!small) /* the last one ends the frame, unless that is to stay open; which it is, is seen by the next */
+            put_pending(session, session->early ? out->size : before, false);
+        before = out->size;
     }
     rrto_coding_end(&session->coding, n);
-    n_sent += out->size - before;
     session->counters->payload_sent_up += n_sent;
-    session->counters->codec_ns_up = session->coding.spent_ns;
+    __atomic_store_n(&session->counters->codec_ns_up, session->coding.spent_ns, __ATOMIC_RELAXED);
     rrto_coded_count(&session->counters->coded_up[session->coding.last], n, n_sent,
                      rrto_coding_model(&session->coding));
     if (small)
         return;
+    put_pending(session, out->size, !session->early);
     session->n_pending_literals = 0;
     __atomic_store_n(&session->pending_since_ns, 0, __ATOMIC_RELAXED);
 }
@@ -271,8 +274,12 @@ bool rrto_session_make_room(struct rrto_session *session, uint64_t n)
 void rrto_session_tell_rate_locked(struct rrto_session *session)
 {
     uint64_t rate = __atomic_load_n(&session->receiver.rate_down, __ATOMIC_RELAXED), told = session->told_rate;
-    if (rate == told || (rate && told && rate > told - told / 8 && rate < told + told / 8))
+    uint32_t *n_unmeasured = &session->receiver.arrival.n_unmeasured;
+    bool probe = rate && __atomic_load_n(n_unmeasured, __ATOMIC_RELAXED) >= RRTO_ARRIVAL_PROBE_PAYLOADS;
+    if (!probe && (rate == told || (rate && told && rate > told - told / 8 && rate < told + told / 8)))
         return;
+    if (probe)
+        __atomic_store_n(n_unmeasured, 0, __ATOMIC_RELAXED);
     session->told_rate = rate;
     uint8_t bytes[RRTO_CHUNK_HEADER_BYTES + RATE_BYTES];
     struct rrto_buf out = {
@@ -282,6 +289,7 @@ void rrto_session_tell_rate_locked(struct rrto_session *session)
         return;
     control->kind = RRTO_CONTROL_LINK;
     control->link.rate_down = rate;
+    control->link.probe = probe;
     int status = rrto_control_encode(&out, control);
     free(control);
     if (status != RRTO_OK)

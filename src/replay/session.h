@@ -120,15 +120,15 @@ void rrto_session_hold(struct rrto_session *session, const struct rrto_session_c
 /* Internal. With the issue lock: sends what is pending and ends the frame. */
 void rrto_session_flush_locked(struct rrto_session *session);
 /* With the issue lock: the payload of the op that was just encoded joins what is pending; a large one leaves with it,
- * in a frame that stays open. */
+ * in a frame that stays open, or, without `early`, ends with it. */
 void rrto_session_send_payload_locked(struct rrto_session *session, const void *payload, uint64_t n);
-/* The same, coded: chunk by chunk, each leaves before the next is coded. */
+/* The same, coded: chunk by chunk, each leaves before the next is coded; without `early`, before the next but one. */
 void rrto_session_send_coded_locked(struct rrto_session *session, const void *payload, uint64_t n);
 /* With the issue lock, ahead of a payload of n bytes that comes once: how fast what waits on the way out leaves, if
  * that is all that there is to go by. While much waits and that cannot be told yet, waits for it, some milliseconds. */
 void rrto_session_measure_locked(struct rrto_session *session, uint64_t n);
 /* With the issue lock, ahead of an op that brings a large payload: the server learns how fast those come, if that has
- * changed by much. */
+ * changed by much; and that the next one is to come as it is, if coded ones have not told for long. */
 void rrto_session_tell_rate_locked(struct rrto_session *session);
 /* Without the issue lock: back-pressure before a payload of n bytes. Blocks while the way out is more than half full.
  * False: lost. */

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The counters of one process: a fixed layout that lives in a mapped file RRTO_RUN_DIR/client-<pid>.counters (or in
  * plain memory without a run folder), so that they survive however the process ends. src/replay writes them, src/report
- * and rrto read them. Written under the issue lock, except `calls`, `calls_of`, `call_ns`, `blocked_ns` and
- * `unsupported` (relaxed atomics, any thread). Little-endian, own machine only. */
+ * and rrto read them. Written under the issue lock, except, by relaxed atomics from any thread: `calls`, `calls_of`,
+ * `call_ns`, `blocked_ns`, `unsupported`, `round_trips`, `bytes_up`, `updated_ns`; and by the thread that receives:
+ * `bytes_down`, `payload_down`, `payload_sent_down`, `payload_coded_down`, `codec_ns_down`, `codec_server_ns`, and
+ * `coded_down`, whose rows it stores plainly: whoever reads one of a process that runs may find it half written.
+ * Little-endian, own machine only. */
 #ifndef RRTO_REPORT_COUNTERS_H
 #define RRTO_REPORT_COUNTERS_H
 

@@ -100,6 +100,7 @@ static int encode_link(struct rrto_buf *out, const struct rrto_control_link *lin
 {
     Rrto__Link message = RRTO__LINK__INIT;
     message.rate_down = link->rate_down;
+    message.probe = link->probe;
     Rrto__Control control = RRTO__CONTROL__INIT;
     control.kind_case = RRTO__CONTROL__KIND_LINK;
     control.link = &message;
@@ -207,6 +208,7 @@ int rrto_control_decode(const void *data, size_t n, struct rrto_control *ret_con
     case RRTO__CONTROL__KIND_LINK:
         ret_control->kind = RRTO_CONTROL_LINK;
         ret_control->link.rate_down = message->link->rate_down;
+        ret_control->link.probe = message->link->probe;
         status = RRTO_OK;
         break;
     default:

@@ -58,6 +58,7 @@ struct rrto_control_refusal {
 /* Client to worker, later: how fast payloads come, in bytes per ms; 0: as fast as they are read. */
 struct rrto_control_link {
     uint64_t rate_down;
+    bool probe; /* that cannot be told of coded ones: the next piece is to come as it is */
 };
 
 struct rrto_control {

@@ -86,6 +86,34 @@ static void test_slow_link(void **state)
     assert_int_equal(RRTO_COUNTERS_MEDIAN(&counters, frames_up), 1);
 }
 
+/* A coded payload's frame stays open for the ops that follow, or ends with it, as one that is not coded; also where it
+ * is more than one chunk. */
+static void test_early(void **state)
+{
+    (void)state;
+    for (unsigned early = 0; early < 2; early++) {
+        static uint8_t large[3 << 18];
+        start(PAST_BYTES, 0, 0);
+        session.early = early;
+        session.coding.rate = SLOW * 100;
+        for (unsigned i = 0; i < 4; i++) {
+            uint64_t position, frames = counters.frames_up, coded = counters.payload_coded_up;
+            memset(large, (int)i, sizeof large);
+            hashes[n_hashes++] = rrto_record_hash(0, large, sizeof large);
+            assert_int_equal(copy_up(0, large, sizeof large), 0);
+            assert_int_equal(counters.payload_coded_up, coded + sizeof large);
+            assert_int_equal(counters.frames_up, frames + !early);
+            assert_int_equal(session.frame_open, early);
+            assert_int_equal(session.encoder.out.size, 0);
+            assert_int_equal(work(0, 3, 0), 0);
+            assert_int_equal(copy_down(0, output, sizeof output, true, &position), 0);
+            assert_int_equal(counters.frames_up, frames + !early + 1);
+        }
+        finish();
+        assert_int_equal(server.n_frames, counters.frames_up);
+    }
+}
+
 /* Nothing is coded on a fast link, on one that nobody has measured, and where the server did not agree. */
 static void test_fast_link(void **state)
 {
@@ -113,19 +141,19 @@ static void test_changing_link(void **state)
         infer(i, false);
     uint64_t coded = counters.payload_coded_up;
     assert_true(coded >= 3 * N);
-    /* So fast that coding takes longer than sending what was coded: now and then a payload goes as it is, to see. */
+    /* Faster, and still worth coding. What is coded is too little for the server to say so: now and then a payload goes
+     * as it is, to see. */
     __atomic_store_n(&server.link_rate, 5000, __ATOMIC_RELAXED);
-    infer(10, false);
     coded = counters.payload_coded_up;
-    for (unsigned i = 11; i < 111; i++)
+    for (unsigned i = 10; i < 140; i++)
         infer(i, false);
-    assert_int_equal(counters.payload_coded_up, coded + 99 * N);
-    /* So fast that coding does not pay. */
+    assert_int_equal(counters.payload_coded_up, coded + 128 * N);
+    /* So fast that coding does not pay: that is seen by the next one. */
     __atomic_store_n(&server.link_rate, FAST - 1, __ATOMIC_RELAXED);
-    for (unsigned i = 111; i < 116; i++)
+    for (unsigned i = 140; i < 215; i++)
         infer(i, false);
     coded = counters.payload_coded_up;
-    for (unsigned i = 116; i < 124; i++)
+    for (unsigned i = 215; i < 223; i++)
         infer(i, false);
     assert_int_equal(counters.payload_coded_up, coded);
     finish();
@@ -139,6 +167,7 @@ static void test_noise(void **state)
     for (unsigned i = 0; i < 40; i++)
         infer(i, true);
     assert_int_equal(counters.payload_coded_up, 0);
+    assert_true(counters.codec_ns_up > 0); /* looking for a model took time */
     for (unsigned i = 40; i < 310; i++)
         infer(i, false);
     assert_true(counters.payload_coded_up >= 5 * N);
@@ -168,7 +197,7 @@ static void test_bulk(void **state)
     for (unsigned round = 0; round < 2; round++) {
         start(PAST_BYTES, round ? FAST : SLOW, 0);
         uint64_t position, random = 7;
-        assert_int_equal(copy_down(0, output, sizeof output, true, &position), 0); /* tells the rate */
+        infer(0, false); /* too little to be coded: tells the rate */
         for (unsigned i = 0; i < 20; i++) {
             size_t n = sizeof weights - 3000 * i;
             for (size_t k = 0; k < sizeof weights; k++) {
@@ -180,7 +209,7 @@ static void test_bulk(void **state)
             assert_int_equal(copy_down(0, output, sizeof output, true, &position), 0);
         }
         finish();
-        assert_int_equal(counters.payload_coded_up, round ? 0 : counters.payload_up);
+        assert_int_equal(counters.payload_coded_up, round ? 0 : counters.payload_up - N);
         assert_true(round || counters.payload_sent_up < counters.payload_up * 85 / 100);
         assert_int_equal(counters.coded_up[RRTO_CODING_BULK].payloads, round ? 0 : 20);
         assert_true(round || counters.coded_up[RRTO_CODING_BULK].width == 4);
@@ -209,12 +238,40 @@ static void test_stress(void **state)
     }
 }
 
+/* The client says how fast results come, once, and asks for one as it is when coded ones have not told for long. */
+static void test_tells(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t rate;
+        uint32_t n_unmeasured;
+        size_t n_links, n_probes;
+    } cases[] = {{0, 0, 0, 0},      {20000, 0, 1, 0},  {20000, 63, 1, 0}, {20000, 64, 2, 1},
+                 {20000, 64, 3, 2}, {20000, 63, 3, 2}, {0, 64, 4, 2},     {0, 64, 4, 2}};
+    fake_init(&server);
+    struct rrto_session_options options = defaults("replay");
+    options.results_past_bytes = RRTO_CODED_RESULTS_PAST_BYTES;
+    begin(&options);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        uint64_t position;
+        session.receiver.rate_down = cases[i].rate;
+        session.receiver.arrival.n_unmeasured = cases[i].n_unmeasured;
+        assert_int_equal(copy_down(0, image, sizeof image, true, &position), 0); /* it measures, too */
+        assert_arrived(image, position, sizeof image);
+        assert_int_equal(server.n_links, cases[i].n_links);
+        assert_int_equal(server.n_probes, cases[i].n_probes);
+        assert_int_equal(server.link_said, cases[i].n_links ? cases[i].rate : 0);
+    }
+    end();
+    fake_fini(&server);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_slow_link), cmocka_unit_test(test_fast_link),    cmocka_unit_test(test_changing_link),
-        cmocka_unit_test(test_noise),     cmocka_unit_test(test_learns_again), cmocka_unit_test(test_bulk),
-        cmocka_unit_test(test_stress),
+        cmocka_unit_test(test_slow_link),     cmocka_unit_test(test_early),  cmocka_unit_test(test_fast_link),
+        cmocka_unit_test(test_changing_link), cmocka_unit_test(test_noise),  cmocka_unit_test(test_learns_again),
+        cmocka_unit_test(test_bulk),          cmocka_unit_test(test_stress), cmocka_unit_test(test_tells),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

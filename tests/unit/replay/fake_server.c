@@ -3,6 +3,8 @@
 
 #include "base/clock.h"
 #include "base/status.h"
+#include "replay/arrival.h"
+#include "wire/control.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -77,6 +79,14 @@ static void put(struct fake_server *server, uint8_t type, const void *head, size
     (void)rrto_conn_writev(&server->conn, iov, 3, -1);
 }
 
+/* As a server that measures payloads: of less than 16 KiB on the way it knows nothing. */
+static uint16_t take_rate(struct fake_server *server)
+{
+    uint64_t n = server->n_stream_bytes - server->n_measured;
+    server->n_measured = server->n_stream_bytes;
+    return n < RRTO_ARRIVAL_LEAST_BYTES ? 0 : __atomic_load_n(&server->link_rate, __ATOMIC_RELAXED);
+}
+
 static void reply(struct fake_server *server, uint64_t position, int32_t status, const void *fields, size_t n)
 {
     uint8_t head[RRTO_REPLY_HEAD_BYTES + RRTO_REPLY_TIMES_BYTES];
@@ -86,7 +96,7 @@ static void reply(struct fake_server *server, uint64_t position, int32_t status,
                                      .status = status,
                                      .library = RRTO_WIRE_CUDA,
                                      .flags = server->times ? RRTO_REPLY_TIMES : 0,
-                                     .link_rate = __atomic_load_n(&server->link_rate, __ATOMIC_RELAXED),
+                                     .link_rate = take_rate(server),
                                      .starved_us = __atomic_load_n(&server->starved_us, __ATOMIC_RELAXED)};
     rrto_reply_head_encode(head, &values);
     if (server->times) {
@@ -174,6 +184,7 @@ static void *serve(void *arg)
     struct fake_server *server = arg;
     static const struct rrto_record_callbacks callbacks = {on_payload, on_op, on_end};
     struct rrto_reader *reader = malloc(sizeof *reader);
+    struct rrto_control *control = malloc(sizeof *control);
     struct rrto_chunk chunk;
     rrto_reader_init(reader, &server->conn);
     server->decoder = rrto_record_decoder_create(1 << 20, RRTO_SLOTS_ALL, &callbacks, server);
@@ -192,6 +203,17 @@ static void *serve(void *arg)
             reply(server, rrto_subscribe_decode(bytes), 0, NULL, 0);
             continue;
         }
+        if (chunk.type == RRTO_CHUNK_CONTROL) {
+            uint8_t bytes[64];
+            if (chunk.n_bytes > sizeof bytes || rrto_reader_read(reader, bytes, chunk.n_bytes) != RRTO_OK)
+                break;
+            assert_int_equal(rrto_control_decode(bytes, chunk.n_bytes, control), RRTO_OK);
+            assert_int_equal(control->kind, RRTO_CONTROL_LINK);
+            server->n_links++;
+            server->n_probes += control->link.probe;
+            server->link_said = control->link.rate_down;
+            continue;
+        }
         server->n_chunks++;
         server->n_frames += chunk.flags & RRTO_CHUNK_END;
         size_t n = 1;
@@ -204,6 +226,7 @@ static void *serve(void *arg)
         }
     }
     rrto_conn_shutdown(&server->conn);
+    free(control);
     free(reader);
     return NULL;
 }

@@ -48,14 +48,16 @@ struct fake_server {
     bool times_cut;                       /* they say so, and end before it */
     uint32_t n_texts;    /* TEXT chunks of 1 MiB ahead of the reply to a FAKE_DEVICE_SYNC: all a, all b ... */
     uint64_t past_bytes; /* coded payloads are accepted */
-    uint16_t link_rate;  /* what replies say; an atomic */
+    uint16_t link_rate;  /* what replies say once a payload has come; an atomic */
     uint32_t read_delay; /* do not read until fake_release: the client's way out fills up */
     /* results; the test looks after fake_stop */
     struct fake_received *ops;
     size_t n_ops, n_subscriptions, n_stream_bytes, n_frames, n_chunks;
-    int status; /* of the decoder */
+    size_t n_links, n_probes; /* Links, and those that ask for a payload as it is */
+    uint64_t link_said;       /* the last one's rate */
+    int status;               /* of the decoder */
     bool ended;
-    uint64_t hash;
+    uint64_t hash, n_measured; /* n_measured: of n_stream_bytes, at the last reply */
     /* a byte in releases one held thing */
     int release[2];
     uint8_t *staging;

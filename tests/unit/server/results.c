@@ -96,7 +96,7 @@ static void test_slow_link(void **state)
     (void)state;
     start(PAST_BYTES, 0);
     results->coding.now_ns = quick_ns;
-    rrto_results_rate(results, SLOW);
+    rrto_results_rate(results, SLOW, false);
     for (unsigned i = 0; i < 10; i++) {
         fill(i, false);
         exchange(i, i ? i - 1 : UINT64_MAX, N);
@@ -118,6 +118,50 @@ static void test_slow_link(void **state)
     finish();
 }
 
+/* Noise is looked at, for nothing: that takes time, which belongs to no coded piece. What it takes to find the model of
+ * one that is coded goes with that one. */
+static void test_searched(void **state)
+{
+    (void)state;
+    start(PAST_BYTES, 0);
+    results->coding.now_ns = quick_ns;
+    rrto_results_rate(results, SLOW, false);
+    for (unsigned i = 0; i < 4; i++) {
+        fill(i, true);
+        exchange(i, i ? i - 1 : UINT64_MAX, N);
+    }
+    rrto_outbox_flush(outbox);
+    uint64_t searched_ns = results->searched_ns;
+    assert_true(searched_ns > 0 && searched_ns == results->coding.spent_ns);
+    assert_true(counters.payload_coded_down == 0 && counters.codec_server_ns == 0);
+    fill(5, false);
+    exchange(5, UINT64_MAX - 1, N); /* another slot */
+    assert_int_equal(counters.payload_coded_down, N);
+    rrto_outbox_flush(outbox);
+    assert_int_equal(counters.codec_server_ns + results->searched_ns, results->coding.spent_ns);
+    finish();
+}
+
+/* What is coded here is too little for the client to measure the link by: it counts that. When it says so, one piece
+ * comes as it is; the next ones are coded as ever. */
+static void test_probe(void **state)
+{
+    (void)state;
+    start(PAST_BYTES, 0);
+    results->coding.now_ns = quick_ns;
+    rrto_results_rate(results, SLOW, false);
+    fill(0, false);
+    for (unsigned i = 0; i < 150; i++) {
+        if (i == 100)
+            rrto_results_rate(results, SLOW, true);
+        exchange(i, i ? i - 1 : UINT64_MAX, N);
+        if (i == 99)
+            assert_true(receiver.arrival.n_unmeasured >= RRTO_ARRIVAL_PROBE_PAYLOADS);
+    }
+    assert_int_equal(counters.payload_coded_down, 149 * N);
+    finish();
+}
+
 /* Nothing is coded, nor handed to another thread, where nobody has measured the link, it is fast, or the client has not
  * asked. */
 static void test_fast_link(void **state)
@@ -125,7 +169,7 @@ static void test_fast_link(void **state)
     (void)state;
     for (unsigned round = 0; round < 3; round++) {
         start(round == 2 ? 0 : PAST_BYTES, 0);
-        rrto_results_rate(results, round == 0 ? 0 : round == 1 ? 10000000 : SLOW);
+        rrto_results_rate(results, round == 0 ? 0 : round == 1 ? 10000000 : SLOW, false);
         for (unsigned i = 0; i < 5; i++) {
             fill(i, false);
             exchange(i, i ? i - 1 : UINT64_MAX, N);
@@ -255,7 +299,8 @@ static void test_no_memory(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_slow_link),      cmocka_unit_test(test_fast_link),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_slow_link),      cmocka_unit_test(test_searched),
+                                       cmocka_unit_test(test_probe),          cmocka_unit_test(test_fast_link),
                                        cmocka_unit_test(test_stress),         cmocka_unit_test(test_broken_server),
                                        cmocka_unit_test(test_one_long_chunk), cmocka_unit_test(test_no_memory)};
     return cmocka_run_group_tests(tests, NULL, NULL);

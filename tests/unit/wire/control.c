@@ -54,6 +54,7 @@ static struct rrto_control *example(int kind)
         w->results_past_bytes = 7;
     } else if (kind == RRTO_CONTROL_LINK) {
         control->link.rate_down = 12345;
+        control->link.probe = true;
     } else {
         control->refusal.status = RRTO_NO_MEMORY;
         strcpy(control->refusal.text, "no memory is left; ask for less");
