@@ -63,11 +63,13 @@ function(rrto_script_test name)
     if(NOT arg_TIMEOUT)
         set(arg_TIMEOUT 120)
     endif()
+    set(limit_s 60) # of a program that a test runs
     if(RRTO_SANITIZE) # some programs take ten times as long
         math(EXPR arg_TIMEOUT "${arg_TIMEOUT} * 4")
+        set(limit_s 240)
     endif()
     add_test(NAME ${name} COMMAND ${arg_COMMAND})
     set_tests_properties(${name} PROPERTIES
         LABELS ${arg_LABEL} TIMEOUT ${arg_TIMEOUT} SKIP_RETURN_CODE 77
-        ENVIRONMENT "SOURCE_DIR=${CMAKE_SOURCE_DIR};BUILD_DIR=${CMAKE_BINARY_DIR}")
+        ENVIRONMENT "SOURCE_DIR=${CMAKE_SOURCE_DIR};BUILD_DIR=${CMAKE_BINARY_DIR};TEST_LIMIT_S=${limit_s}")
 endfunction()
