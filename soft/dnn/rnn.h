@@ -14,10 +14,10 @@ struct rrto_dnn_rnn {
 struct rrto_dnn_rnn_data {
     int type, layout;
     int64_t longest, n_batch, n_vector;
-    bool filled; /* padding of results is set to fill */
-    uint8_t fill[8];
-    int64_t n_steps; /* the sum of the lengths */
-    int *lengths;    /* n_batch of them */
+    bool filled;                 /* padding of results is set to fill */
+    _Alignas(8) uint8_t fill[8]; /* a number of the data's type */
+    int64_t n_steps;             /* the sum of the lengths */
+    int *lengths;                /* n_batch of them */
 };
 
 /* Where the weights of one layer in one direction stand, in elements. Each is one block, its gates in a row: the input
