@@ -58,7 +58,8 @@ static void flush(unsigned which, FILE *file)
     state.text[which] = NULL;
     state.n[which] = 0;
     pthread_mutex_unlock(&state.lock);
-    (void)fwrite(text, 1, n, file);
+    if (n > 0) /* another thread may have been faster */
+        (void)fwrite(text, 1, n, file);
     (void)fflush(file);
     free(text);
     __atomic_sub_fetch(&state.pending[which], taken, __ATOMIC_RELEASE);
