@@ -349,6 +349,7 @@ const struct family families_pool[] = {
     {.name = "adaptivemaxpool", .run = run_adaptive_max, .n_params = 10},
     {.name = "upsample_bilinear2d_out_frame", .run = run_interpolate, .n_params = 6},
     {.name = "upsample_bicubic2d_out_frame", .run = run_interpolate, .variant = 1, .n_params = 6},
+    {.name = "upsample_bicubic2d_out_frame_parallel", .run = run_interpolate, .variant = 1, .n_params = 6}, /* 2.15 */
     {.name = "upsample_nearest2d_out_frame", .bind = bind_nearest, .run = run_nearest, .n_params = 9},
     {.name = "conv_depthwise2d_forward_kernel", .bind = bind_depthwise, .run = run_depthwise, .n_params = 20},
     {0},

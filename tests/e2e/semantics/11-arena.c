@@ -19,14 +19,14 @@
 
 #ifdef __SANITIZE_THREAD__ /* few are allowed: src/replay/claim.c */
 static const uint64_t places[] = {0x7e8000000000, 0x7ec000000000};
-enum { KERNEL_OFFERS = 0 }; /* nor is what the kernel offers, and it needs memory beyond any limit itself */
+enum { KERNEL_OFFERS = 0 };        /* nor is what the kernel offers, and it needs memory beyond any limit itself */
+#elif defined __SANITIZE_ADDRESS__ /* whose heap is at 0x600000000000; likewise */
+static const uint64_t places[] = {0x7e0000000000, 0x500000000000, 0x400000000000, 0x300000000000, 0x200000000000};
+enum { KERNEL_OFFERS = 0 };
 #else
 enum { KERNEL_OFFERS = 1 };
-static const uint64_t places[] = {0x7e0000000000,
-#ifndef __SANITIZE_ADDRESS__ /* whose heap is there */
-                                  0x600000000000,
-#endif
-                                  0x500000000000, 0x400000000000, 0x300000000000, 0x200000000000};
+static const uint64_t places[] = {0x7e0000000000, 0x600000000000, 0x500000000000,
+                                  0x400000000000, 0x300000000000, 0x200000000000};
 #endif
 enum { PLACES = sizeof places / sizeof places[0], BYTES = 1 << 20, N = BYTES / sizeof(float) };
 static float *mine[PLACES];
