@@ -143,6 +143,11 @@ with open(folder / "runs", "a") as runs:
     runs.write(" ".join(sys.argv[1:]) + "\\n")
 if (folder / "slow").exists():
     time.sleep(600)
+if (folder / "nap").exists():
+    begun = time.monotonic()
+    time.sleep(2)
+    with open(folder / "naps", "a") as naps:
+        naps.write(json.dumps([sys.argv[sys.argv.index("--link") + 1], sys.argv[sys.argv.index("--modes") + 1], begun, time.monotonic()]) + "\\n")
 if (folder / "broken").exists():
     sys.exit("it does not work")
 modes = sys.argv[sys.argv.index("--modes") + 1].split(",")
@@ -192,6 +197,17 @@ class Keeping(unittest.TestCase):
         (self.folder / "bench-paper-quick" / "densenet121.rtt10.async.json").write_text('{"modes": [')
         self.go()
         self.assertEqual(len(self.runs()), 3)
+
+    def test_only_what_waits_for_the_link_is_measured_at_once(self):
+        (self.folder / "nap").touch()
+        more = ["--links", "rtt1,rtt10,rtt30", "--parts", "async,percall"]
+        self.assertIn("of 6 cells", self.go(*more))
+        naps = [json.loads(line) for line in (self.folder / "naps").read_text().splitlines()]
+        self.assertEqual(len(naps), 6)
+        self.assertIn("6 of 6 cells are there", self.go(*more))
+        for one in naps:
+            beside = sum(other is not one and other[2] < one[3] and one[2] < other[3] for other in naps)
+            self.assertEqual(beside, one[1] == "percall" and not one[0].startswith("delay=0.5"), one)
 
     def test_other_options_are_measured_again(self):
         self.go()
