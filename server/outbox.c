@@ -26,6 +26,13 @@ static void item_free(struct rrto_outbox_item *item)
     free(item);
 }
 
+/* The client is not to wait for the rest. */
+static void give_up_locked(struct rrto_outbox *outbox)
+{
+    __atomic_store_n(&outbox->failed, true, __ATOMIC_RELAXED);
+    rrto_conn_shutdown(outbox->conn);
+}
+
 /* False: the connection has failed, or there is no memory for what it would carry. */
 static bool write_item(struct rrto_outbox *outbox, struct rrto_outbox_item *item)
 {
@@ -60,10 +67,8 @@ static void *write_queued(void *arg)
         size_t n = item->n_bytes;
         item_free(item);
         pthread_mutex_lock(&outbox->lock);
-        if (failed && !outbox->failed) { /* also for want of memory: the client is not to wait for the rest */
-            __atomic_store_n(&outbox->failed, true, __ATOMIC_RELAXED);
-            rrto_conn_shutdown(outbox->conn);
-        }
+        if (failed && !outbox->failed)
+            give_up_locked(outbox);
         outbox->writing = false;
         __atomic_fetch_sub(&outbox->n_queued, n, __ATOMIC_RELAXED); /* wait_room looks without the lock */
         pthread_cond_broadcast(&outbox->room);
@@ -102,8 +107,7 @@ static bool enqueue(struct rrto_outbox *outbox, const struct iovec parts[3], siz
     struct rrto_outbox_item *item = malloc(sizeof *item + n_copied);
     if (!item) {
         rrto_error("out of memory: the connection is given up");
-        __atomic_store_n(&outbox->failed, true, __ATOMIC_RELAXED);
-        rrto_conn_shutdown(outbox->conn);
+        give_up_locked(outbox);
         return false;
     }
     *item = (struct rrto_outbox_item){.n_bytes = n_bytes, .release = release, .arg = arg, .is_result = result != NULL};
