@@ -130,10 +130,6 @@ class Keeper:
             return None
         return figures if fits else None
 
-    def begin(self, cell):
-        """Starts measuring it."""
-        return Measurement(self, cell)
-
     def start(self, command, log, environment):
         with open(log, "w") as file:
             return subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=file, stderr=file,
