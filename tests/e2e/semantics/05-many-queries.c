@@ -9,13 +9,9 @@
 #include "driver.h"
 
 enum { N = 3000, MANY = 40, NOT_READY = CUDA_ERROR_NOT_READY };
-
-/* Between two rounds of polling: two cores are not to be kept from those who make what is waited for. */
-static void pause_ms(void)
-{
-    const struct timespec ms = {.tv_nsec = 1000000};
-    nanosleep(&ms, NULL);
-}
+enum {
+    PAUSE_US = 1000
+}; /* between rounds of polling: two cores are not to be kept from those who make what is waited for */
 
 /* Polls each in turn until all have been seen to be done, or for too long. */
 static bool poll_all(CUevent *events, int n)
@@ -30,7 +26,7 @@ static bool poll_all(CUevent *events, int n)
             done[i] = done[i] || result == 0;
             left -= result == 0;
         }
-        pause_ms();
+        usleep(PAUSE_US);
         if (time(NULL) > end)
             return false;
     }
@@ -77,7 +73,7 @@ int main(void)
         OK(cuEventRecord(events[MANY - 1], streams[MANY - 1]));
         time_t end = time(NULL) + 20;
         bool told = false;
-        for (; !told && time(NULL) < end; pause_ms())
+        for (; !told && time(NULL) < end; usleep(PAUSE_US))
             for (int i = 0; i < MANY; i++)
                 told = cuEventQuery(events[i]) == CUDA_SUCCESS || told;
         all = told && !atomic_load(&lost_patience);

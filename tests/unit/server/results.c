@@ -57,14 +57,28 @@ static void fill(unsigned number, bool noise)
     }
 }
 
+/* What comes behind the payload of the op at position. */
+static void encode_reply(uint8_t *to, uint64_t position)
+{
+    rrto_chunk_encode(to, &(struct rrto_chunk){RRTO_REPLY_HEAD_BYTES, RRTO_CHUNK_REPLY, 0});
+    rrto_reply_head_encode(to + RRTO_CHUNK_HEADER_BYTES, &(struct rrto_reply_head){.position = position});
+}
+
+/* Somebody will wait for the op at position, whose n bytes go to `to`. */
+static void expect(struct rrto_waiter *waiter, uint64_t position, void *to, size_t n)
+{
+    *waiter = (struct rrto_waiter){.position = position, .covers = RRTO_COVERS_ALL};
+    assert_true(rrto_receiver_expect_down(&receiver, position, 0, to, n));
+    rrto_receiver_expect(&receiver, waiter);
+}
+
 /* Piece number i of a sequence's output, then the reply, as the completion sends them. */
 static void send_piece(uint64_t position, uint64_t before, size_t n)
 {
     uint8_t head[RRTO_CHUNK_HEADER_BYTES + RRTO_DATA_HEAD_BYTES], last[RRTO_CHUNK_HEADER_BYTES + RRTO_REPLY_HEAD_BYTES];
     rrto_chunk_encode(head, &(struct rrto_chunk){(uint32_t)(RRTO_DATA_HEAD_BYTES + n), RRTO_CHUNK_DATA, 0});
     rrto_data_head_encode(head + RRTO_CHUNK_HEADER_BYTES, &(struct rrto_data_head){.position = position});
-    rrto_chunk_encode(last, &(struct rrto_chunk){RRTO_REPLY_HEAD_BYTES, RRTO_CHUNK_REPLY, 0});
-    rrto_reply_head_encode(last + RRTO_CHUNK_HEADER_BYTES, &(struct rrto_reply_head){.position = position});
+    encode_reply(last, position);
     struct iovec parts[3] = {{head, sizeof head}, {sent, n}, {last, sizeof last}};
     struct rrto_result_piece piece = {.place = position, .before = before, .same = true, .position = position};
     rrto_outbox_send_result(outbox, parts, &piece, NULL, NULL);
@@ -72,10 +86,9 @@ static void send_piece(uint64_t position, uint64_t before, size_t n)
 
 static void exchange(uint64_t position, uint64_t before, size_t n)
 {
-    struct rrto_waiter waiter = {.position = position, .covers = RRTO_COVERS_ALL};
+    struct rrto_waiter waiter;
     memset(got, 0xa5, sizeof got);
-    assert_true(rrto_receiver_expect_down(&receiver, position, 0, got, n));
-    rrto_receiver_expect(&receiver, &waiter);
+    expect(&waiter, position, got, n);
     send_piece(position, before, n);
     assert_int_equal(rrto_receiver_wait(&receiver, &waiter), RRTO_OK);
     assert_memory_equal(got, sent, n);
@@ -90,17 +103,28 @@ static uint64_t quick_ns(void)
     return now_ns += 20000;
 }
 
+static void start_slow(void)
+{
+    start(PAST_BYTES, 0);
+    results->coding.now_ns = quick_ns;
+    rrto_results_rate(results, SLOW, false);
+}
+
+/* So many results of one sequence, the first of which comes after nothing. */
+static void exchange_first(unsigned n, bool noise)
+{
+    for (unsigned i = 0; i < n; i++) {
+        fill(i, noise);
+        exchange(i, i ? i - 1 : UINT64_MAX, N);
+    }
+}
+
 /* On a slow link a result is coded, better once it has repeated; noise is not, nor is what is small. */
 static void test_slow_link(void **state)
 {
     (void)state;
-    start(PAST_BYTES, 0);
-    results->coding.now_ns = quick_ns;
-    rrto_results_rate(results, SLOW, false);
-    for (unsigned i = 0; i < 10; i++) {
-        fill(i, false);
-        exchange(i, i ? i - 1 : UINT64_MAX, N);
-    }
+    start_slow();
+    exchange_first(10, false);
     assert_int_equal(counters.payload_down, 10 * N);
     assert_int_equal(counters.payload_coded_down, 10 * N);
     assert_true(counters.payload_sent_down < N + N / 10);
@@ -123,13 +147,8 @@ static void test_slow_link(void **state)
 static void test_searched(void **state)
 {
     (void)state;
-    start(PAST_BYTES, 0);
-    results->coding.now_ns = quick_ns;
-    rrto_results_rate(results, SLOW, false);
-    for (unsigned i = 0; i < 4; i++) {
-        fill(i, true);
-        exchange(i, i ? i - 1 : UINT64_MAX, N);
-    }
+    start_slow();
+    exchange_first(4, true);
     rrto_outbox_flush(outbox);
     uint64_t searched_ns = results->searched_ns;
     assert_true(searched_ns > 0 && searched_ns == results->coding.spent_ns);
@@ -147,9 +166,7 @@ static void test_searched(void **state)
 static void test_probe(void **state)
 {
     (void)state;
-    start(PAST_BYTES, 0);
-    results->coding.now_ns = quick_ns;
-    rrto_results_rate(results, SLOW, false);
+    start_slow();
     fill(0, false);
     for (unsigned i = 0; i < 150; i++) {
         if (i == 100)
@@ -170,10 +187,7 @@ static void test_fast_link(void **state)
     for (unsigned round = 0; round < 3; round++) {
         start(round == 2 ? 0 : PAST_BYTES, 0);
         rrto_results_rate(results, round == 0 ? 0 : round == 1 ? 10000000 : SLOW, false);
-        for (unsigned i = 0; i < 5; i++) {
-            fill(i, false);
-            exchange(i, i ? i - 1 : UINT64_MAX, N);
-        }
+        exchange_first(5, false);
         assert_int_equal(counters.payload_coded_down, 0);
         assert_int_equal(counters.payload_sent_down, 5 * N);
         assert_int_equal(results->coding.n_payloads, 0);
@@ -226,17 +240,15 @@ static void test_broken_server(void **state)
         uint8_t bytes[RRTO_CHUNK_HEADER_BYTES + RRTO_CODED_HEAD_BYTES + 8];
         uint8_t reply[RRTO_CHUNK_HEADER_BYTES + RRTO_REPLY_HEAD_BYTES];
         struct rrto_coded_head head = {cases[i].position, cases[i].offset, cases[i].n_bytes, 0};
-        struct rrto_waiter waiter = {.position = 3, .covers = RRTO_COVERS_ALL};
+        struct rrto_waiter waiter;
         uint8_t *exact = malloc(100);
         start(cases[i].asked ? PAST_BYTES : 0, 0);
         rrto_chunk_encode(
             bytes, &(struct rrto_chunk){(uint32_t)(RRTO_CODED_HEAD_BYTES + cases[i].n_body), RRTO_CHUNK_CODED, 0});
         rrto_coded_head_encode(bytes + RRTO_CHUNK_HEADER_BYTES, &head);
         memcpy(bytes + RRTO_CHUNK_HEADER_BYTES + RRTO_CODED_HEAD_BYTES, cases[i].body, cases[i].n_body);
-        rrto_chunk_encode(reply, &(struct rrto_chunk){RRTO_REPLY_HEAD_BYTES, RRTO_CHUNK_REPLY, 0});
-        rrto_reply_head_encode(reply + RRTO_CHUNK_HEADER_BYTES, &(struct rrto_reply_head){.position = 3});
-        assert_true(rrto_receiver_expect_down(&receiver, 3, 0, exact, 100));
-        rrto_receiver_expect(&receiver, &waiter);
+        encode_reply(reply, 3);
+        expect(&waiter, 3, exact, 100);
         size_t n = RRTO_CHUNK_HEADER_BYTES + RRTO_CODED_HEAD_BYTES + cases[i].n_body;
         assert_int_equal(rrto_conn_write(outbox->conn, bytes, n, 1000), RRTO_OK);
         (void)rrto_conn_write(outbox->conn, reply, sizeof reply, 1000);
@@ -268,12 +280,10 @@ static void test_one_long_chunk(void **state)
     }
     rrto_chunk_encode(head, &(struct rrto_chunk){(uint32_t)(RRTO_CODED_HEAD_BYTES + bytes.size), RRTO_CHUNK_CODED, 0});
     rrto_coded_head_encode(head + RRTO_CHUNK_HEADER_BYTES, &(struct rrto_coded_head){POSITION, 0, N, 0});
-    rrto_chunk_encode(reply, &(struct rrto_chunk){RRTO_REPLY_HEAD_BYTES, RRTO_CHUNK_REPLY, 0});
-    rrto_reply_head_encode(reply + RRTO_CHUNK_HEADER_BYTES, &(struct rrto_reply_head){.position = POSITION});
+    encode_reply(reply, POSITION);
     start(PAST_BYTES, 0);
-    struct rrto_waiter waiter = {.position = POSITION, .covers = RRTO_COVERS_ALL};
-    assert_true(rrto_receiver_expect_down(&receiver, POSITION, 0, got, N));
-    rrto_receiver_expect(&receiver, &waiter);
+    struct rrto_waiter waiter;
+    expect(&waiter, POSITION, got, N);
     struct iovec parts[3] = {{head, sizeof head}, {bytes.data, bytes.size}, {reply, sizeof reply}};
     rrto_outbox_send(outbox, parts, NULL, NULL);
     assert_int_equal(rrto_receiver_wait(&receiver, &waiter), RRTO_OK);
@@ -289,9 +299,8 @@ static void test_no_memory(void **state)
     (void)state;
     start(PAST_BYTES, 1);
     results->out.max = RRTO_CHUNK_HEADER_BYTES + RRTO_CODED_HEAD_BYTES;
-    struct rrto_waiter waiter = {.position = 1, .covers = RRTO_COVERS_ALL};
-    assert_true(rrto_receiver_expect_down(&receiver, 1, 0, got, N));
-    rrto_receiver_expect(&receiver, &waiter);
+    struct rrto_waiter waiter;
+    expect(&waiter, 1, got, N);
     send_piece(1, UINT64_MAX, N);
     assert_int_equal(rrto_receiver_wait(&receiver, &waiter), RRTO_LOST);
     finish();
