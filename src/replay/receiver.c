@@ -284,7 +284,10 @@ static int receive_reply(struct rrto_receiver *receiver, const struct rrto_chunk
         return status;
 
     pthread_mutex_lock(&receiver->lock);
-    for (struct rrto_waiter **at = &receiver->waiters; *at;) {
+    /* The row is still there if it failed; else its payload should have come first, and who waits for it waits on. */
+    if (remove_down_locked(receiver, head.position) && head.status == 0)
+        status = RRTO_PROTOCOL;
+    for (struct rrto_waiter **at = &receiver->waiters; *at && status == RRTO_OK;) {
         struct rrto_waiter *waiter = *at;
         if (waiter->position != head.position) {
             at = &waiter->next;
@@ -309,8 +312,6 @@ static int receive_reply(struct rrto_receiver *receiver, const struct rrto_chunk
             free(waiter);
         }
     }
-    if (remove_down_locked(receiver, head.position) && head.status == 0 && status == RRTO_OK)
-        status = RRTO_PROTOCOL; /* its payload should have come first */
     pthread_mutex_unlock(&receiver->lock);
     return status;
 }

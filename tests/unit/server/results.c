@@ -248,7 +248,7 @@ static void test_broken_server(void **state)
         rrto_coded_head_encode(bytes + RRTO_CHUNK_HEADER_BYTES, &head);
         memcpy(bytes + RRTO_CHUNK_HEADER_BYTES + RRTO_CODED_HEAD_BYTES, cases[i].body, cases[i].n_body);
         encode_reply(reply, 3);
-        expect(&waiter, 3, exact, 100);
+        expect(&waiter, 3, exact, i == 1 ? cases[i].n_bytes : 100);
         size_t n = RRTO_CHUNK_HEADER_BYTES + RRTO_CODED_HEAD_BYTES + cases[i].n_body;
         assert_int_equal(rrto_conn_write(outbox->conn, bytes, n, 1000), RRTO_OK);
         (void)rrto_conn_write(outbox->conn, reply, sizeof reply, 1000);
@@ -293,6 +293,21 @@ static void test_one_long_chunk(void **state)
     rrto_buf_fini(&bytes);
 }
 
+/* A reply that says that all is well, and no payload before it. */
+static void test_reply_alone(void **state)
+{
+    (void)state;
+    uint8_t reply[RRTO_CHUNK_HEADER_BYTES + RRTO_REPLY_HEAD_BYTES];
+    struct rrto_waiter waiter;
+    start(PAST_BYTES, 0);
+    expect(&waiter, 3, got, N);
+    encode_reply(reply, 3);
+    assert_int_equal(rrto_conn_write(outbox->conn, reply, sizeof reply, 1000), RRTO_OK);
+    assert_int_equal(rrto_receiver_wait(&receiver, &waiter), RRTO_LOST);
+    assert_int_equal(counters.session_status, RRTO_PROTOCOL);
+    finish();
+}
+
 /* No memory for what is to be written: the client learns that the session is over. */
 static void test_no_memory(void **state)
 {
@@ -308,9 +323,9 @@ static void test_no_memory(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_slow_link),      cmocka_unit_test(test_searched),
-                                       cmocka_unit_test(test_probe),          cmocka_unit_test(test_fast_link),
-                                       cmocka_unit_test(test_stress),         cmocka_unit_test(test_broken_server),
-                                       cmocka_unit_test(test_one_long_chunk), cmocka_unit_test(test_no_memory)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_slow_link),      cmocka_unit_test(test_searched),  cmocka_unit_test(test_probe),
+        cmocka_unit_test(test_fast_link),      cmocka_unit_test(test_stress),    cmocka_unit_test(test_broken_server),
+        cmocka_unit_test(test_one_long_chunk), cmocka_unit_test(test_no_memory), cmocka_unit_test(test_reply_alone)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
