@@ -59,7 +59,7 @@ docs: build ## write docs/environment.md again from the table in src/base/config
 bench: build ## the benchmarks of bench/
 	@if test -x bench/run; then bench/run $(BUILD); else echo "there are no benchmarks yet; make demo prints a table"; exit 1; fi
 
-bench-paper: build ## six networks in every mode over six links, into docs/results.md: three hours; goes on after an interruption (OPTIONS=--list)
+bench-paper: build ## six networks in every mode over six links, into docs/results.md: two hours; goes on after an interruption (OPTIONS=--list)
 	@PYTHON="$$(TORCH=$(TORCH) scripts/python)" bench/paper/run $(BUILD) $(OPTIONS)
 
 install: build ## to $(PREFIX) (DESTDIR is honoured)
