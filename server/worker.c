@@ -381,6 +381,24 @@ static bool fill_reply(struct rrto_exec *exec, struct rrto_completion_entry *ent
     return true;
 }
 
+/* With --compute MS: when the device would have finished what was launched before this answer, or this piece of a
+ * payload. */
+static uint64_t compute_deadline(struct rrto_worker *worker, struct rrto_completion_entry *entry)
+{
+    if (worker->compute.mode != RRTO_COMPUTE_TIMED)
+        return 0;
+    if (!worker->launched) /* nothing more: all pieces of a payload wait as the first one does */
+        return worker->busy_until_ns;
+    uint64_t now = rrto_now_ns(), busy = worker->busy_until_ns;
+    worker->launched = false;
+    if (busy > now && busy > entry->started_ns) { /* the device would be at what came before */
+        entry->times.queue_us += rrto_completion_us(busy - entry->started_ns);
+        entry->started_ns = busy;
+    }
+    worker->busy_until_ns = (busy > now ? busy : now) + worker->compute.time_ns;
+    return worker->busy_until_ns;
+}
+
 int32_t rrto_worker_reply(struct rrto_exec *exec, int32_t status, void **events, uint32_t n_events, const void *stream)
 {
     struct rrto_worker *worker = exec->worker;
@@ -399,6 +417,8 @@ int32_t rrto_worker_reply(struct rrto_exec *exec, int32_t status, void **events,
     entry->events = events;
     entry->n_events = n_events;
     entry->stream = stream;
+    if (n_events) /* it speaks for payloads, too, and those wait for that */
+        entry->not_before_ns = compute_deadline(worker, entry);
     entry->in_order = worker->failure != 0;
     rrto_completion_add(&worker->completion, entry);
     return RRTO_OK;
@@ -409,24 +429,6 @@ void *rrto_worker_staging(struct rrto_worker *worker, uint64_t n_bytes)
     rrto_worker_make_room(worker);
     worker->lent = rrto_staging_get(&worker->staging, n_bytes, true);
     return worker->lent ? worker->lent->data : NULL;
-}
-
-/* With --compute MS: when the device would have finished what was launched before this payload, or this piece of one.
- */
-static uint64_t compute_deadline(struct rrto_worker *worker, struct rrto_completion_entry *entry)
-{
-    if (worker->compute.mode != RRTO_COMPUTE_TIMED)
-        return 0;
-    if (!worker->launched) /* nothing more: all pieces of a payload wait as the first one does */
-        return worker->busy_until_ns;
-    uint64_t now = rrto_now_ns(), busy = worker->busy_until_ns;
-    worker->launched = false;
-    if (busy > now && busy > entry->started_ns) { /* the device would be at what came before */
-        entry->times.queue_us += rrto_completion_us(busy - entry->started_ns);
-        entry->started_ns = busy;
-    }
-    worker->busy_until_ns = (busy > now ? busy : now) + worker->compute.time_ns;
-    return worker->busy_until_ns;
 }
 
 /* Whether the op is what the one that it was predicted from was. */

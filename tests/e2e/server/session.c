@@ -409,6 +409,39 @@ static void text_of_kernels(void **state)
     client_close(&b);
 }
 
+/* The payload that a server with --compute MS holds back comes before the answer that speaks for it. */
+static void comes_before(struct client *client, uint64_t payload, uint64_t speaks)
+{
+    const struct answer *answer = client_next(client);
+    assert_int_equal(answer->type, RRTO_CHUNK_DATA);
+    assert_int_equal(answer->position, payload);
+    client_reply(client, speaks, 0);
+}
+
+static void stated_computing(void **state)
+{
+    (void)state;
+    struct server timed;
+    server_start(&timed, (const char *const[]){"--compute", "50", NULL});
+    client_open(&b, &timed, 64 << 20);
+    uint64_t base = b.welcome.arena_base;
+    SEND(&b, mem_alloc, 0, .va = base, .n_bytes = PAGE);
+    SEND(&b, launch, 0, 0);
+    uint64_t down = SEND(&b, mem_copy_d2h, 0, .src = base, .n_bytes = 64);
+    comes_before(&b, down, SEND(&b, device_synchronize, WAIT, 0));
+    /* Once its stream is gone, nothing of the copy's own says when it is done. */
+    uint8_t subscribe[RRTO_SUBSCRIBE_BYTES];
+    SEND(&b, stream_create, 0, .stream = 1, .flags = 1);
+    SEND(&b, launch, 0, 0);
+    down = SEND(&b, mem_copy_d2h, 0, .src = base, .n_bytes = 64, .stream = 1);
+    SEND(&b, stream_destroy, 0, .stream = 1);
+    rrto_subscribe_encode(subscribe, down);
+    client_send_bytes(&b, RRTO_CHUNK_SUBSCRIBE, subscribe, sizeof subscribe);
+    comes_before(&b, down, down);
+    client_close(&b);
+    assert_int_equal(server_stop(&timed), 0);
+}
+
 static void goodbye(void **state)
 {
     (void)state;
@@ -456,6 +489,7 @@ int main(void)
         TEST(wrong_hash),
         TEST(two_clients),
         TEST(text_of_kernels),
+        TEST(stated_computing),
         TEST(goodbye),
     };
     return cmocka_run_group_tests(tests, start, stop);
