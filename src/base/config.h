@@ -21,8 +21,8 @@
     X(log, "RRTO_LOG", STRING, "warn", "error, warn, info or debug; ,file=PATH appends to a file")                     \
     X(trace, "RRTO_TRACE", STRING, "", "write the op stream to this file")                                             \
     X(disable, "RRTO_DISABLE", LIST, "",                                                                               \
-      "optimisations to switch off: elide, memo, predict, long, resume, short, values, insist, patch, counters, "      \
-      "pointers, early, push, codec")                                                                                  \
+      "optimisations to switch off: elide, memo, predict, long, resume, short, values, once, insist, patch, "          \
+      "counters, pointers, early, push, codec")                                                                        \
     X(enable, "RRTO_ENABLE", LIST, "", "opt-in, by name: lazysync, hostpointers")                                      \
     X(log_bytes, "RRTO_LOG_BYTES", UINT, "33554432", "bytes of past ops that both sides keep")                         \
     X(frame_bytes, "RRTO_FRAME_BYTES", UINT, "1048576", "largest chunk of a frame (tests use small ones)")             \

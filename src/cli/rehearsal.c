@@ -71,6 +71,7 @@ static struct step predictor_op(struct predictor *predictor, const struct rrto_o
     } else {
         struct rrto_prediction prediction =
             rrto_predict(predictor->seq, &predictor->encoder, table, 0, true, lane, value, op, n);
+        rrto_predict_object(predictor->seq, lane, table->info(rrto_op_number(op)), op, n);
         step.source = prediction.source;
         step.jump = prediction.jump;
     }

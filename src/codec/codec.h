@@ -102,6 +102,8 @@ enum rrto_op_flags {
     RRTO_OP_PLAIN = 1 << 9,   /* generated, not hand-written */
     RRTO_OP_CLOSES = 1 << 10, /* a gate: later work of the stream waits for the op that opens it */
     RRTO_OP_OPENS = 1 << 11,
+    RRTO_OP_MAKES = 1 << 12, /* what lasts: an object, or an answer that is remembered */
+    RRTO_OP_ENDS = 1 << 13,  /* an object */
 };
 
 struct rrto_op_info {
@@ -110,6 +112,9 @@ struct rrto_op_info {
     int32_t stream_offset; /* where the u32 stream id stands in the op's bytes (header included), or -1 */
     int32_t size_offset;   /* where the u64 n_bytes of an up/down payload stands, or -1 */
     uint32_t n_fixed_bytes;
+    uint16_t
+        object_offset; /* where what it makes or ends stands: a u32 id; of kind 0, memory, a u64 address. 0: none */
+    uint16_t object_kind;
 };
 
 struct rrto_op_header {

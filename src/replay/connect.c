@@ -97,7 +97,8 @@ static unsigned seq_levels(void)
     return (rrto_config_disabled("long") ? 0u : RRTO_SEQ_LONG) |
            (rrto_config_disabled("resume") ? 0u : RRTO_SEQ_RESUME) |
            (rrto_config_disabled("short") ? 0u : RRTO_SEQ_SHORT) |
-           (rrto_config_disabled("values") ? 0u : RRTO_SEQ_VALUES);
+           (rrto_config_disabled("values") ? 0u : RRTO_SEQ_VALUES) |
+           (rrto_config_disabled("once") ? 0u : RRTO_SEQ_ONCE);
 }
 
 /* Coded payloads: in the mode that predicts, or wherever they are forced. */

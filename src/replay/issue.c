@@ -128,14 +128,15 @@ static void decide(struct rrto_session *session, const uint8_t *op, size_t n, co
 }
 
 /* Where the op is predicted to repeat the log, and its token into the search. */
-static struct rrto_prediction predict(struct rrto_session *session, unsigned lane, uint32_t value, const uint8_t *op,
-                                      size_t n)
+static struct rrto_prediction predict(struct rrto_session *session, const struct rrto_op_info *info, unsigned lane,
+                                      uint32_t value, const uint8_t *op, size_t n)
 {
     if (!session->predict)
         return (struct rrto_prediction){.source = RRTO_RECORD_NO_SOURCE};
     const struct rrto_session_options *options = &session->options;
     struct rrto_prediction prediction = rrto_predict(session->seq, &session->encoder, options->table,
                                                      options->token_hidden, options->insist, lane, value, op, n);
+    rrto_predict_object(session->seq, lane, info, op, n);
     if (prediction.source != RRTO_SEQ_NONE && options->deviate && ++session->n_predictions % options->deviate == 0) {
         session->n_dropped++;
         prediction = (struct rrto_prediction){.source = RRTO_RECORD_NO_SOURCE};
@@ -221,7 +222,7 @@ static inline uint64_t record(struct rrto_session *session, const struct rrto_se
 {
     uint64_t position = session->encoder.log.head;
     uint32_t value = session->predict ? rrto_receiver_take_value(&session->receiver, caller->lane) : 0;
-    struct rrto_prediction prediction = predict(session, caller->lane, value, op, n);
+    struct rrto_prediction prediction = predict(session, info, caller->lane, value, op, n);
     unsigned flags = (wait ? RRTO_RECORD_WAIT : 0u) | (info->flags & RRTO_OP_UP ? RRTO_RECORD_PAYLOAD : 0u) |
                      (prediction.same ? RRTO_RECORD_SAME : 0u);
     if (upload && upload->n_bytes > 0) {

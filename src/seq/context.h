@@ -57,4 +57,15 @@ static inline uint64_t rrto_context_update(struct rrto_context *context, uint64_
     return slot ? position - ((stored - slot) & RRTO_CONTEXT_POSITION_MASK) : RRTO_SEQ_NONE;
 }
 
+/* Where `hash` occurred last before `position`; nothing is remembered. */
+static inline uint64_t rrto_context_find(const struct rrto_context *context, uint64_t hash, uint64_t position)
+{
+    const uint64_t *bucket = context->slots + (hash >> 40 & context->mask) * RRTO_CONTEXT_WAYS;
+    uint64_t check = hash << 24 & ~RRTO_CONTEXT_POSITION_MASK, stored = (position + 1) & RRTO_CONTEXT_POSITION_MASK;
+    for (unsigned way = 0; way < RRTO_CONTEXT_WAYS; way++)
+        if (rrto_context_is(bucket[way], check))
+            return position - ((stored - bucket[way]) & RRTO_CONTEXT_POSITION_MASK);
+    return RRTO_SEQ_NONE;
+}
+
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The search: follow the successor; on a mismatch jump to the latest place whose last 16, 8 or 4 tokens agree, else to
- * where the lane left off, else to the latest place whose last 2 or 1 tokens agree. */
+/* The search: follow the successor that is not over for good; on a mismatch jump to the latest place whose last 16, 8
+ * or 4 tokens agree, else to where the lane left off, else to the latest place whose last 2 or 1 tokens agree. */
 #include "seq/seq.h"
 
 #include "seq/context.h"
@@ -17,13 +17,15 @@ enum {
     FOLLOW_AGAIN = 8,       /* matches after a deviation until the lane is said to follow a sequence again */
     MAX_INFERENCES = 4096,  /* whose places are remembered */
     OPS_PER_INFERENCE = 32, /* a window of fewer ops remembers fewer */
+    OPS_PER_OBJECT = 64,    /* likewise, of what lasts */
     FETCH_AHEAD = 32,       /* ops: where the places will be written next, in time */
     MAX_TABLE = 1 << 16,    /* slots per context length; half as many as the window has ops, in a small one */
     TRUSTED = 2,            /* times that what was read would have told better where to go on */
     TRUST_MAX = 7,
     TRUST_LOSS = 4, /* of a time that it told worse */
     TIE_AFTER = 16, /* ops */
-    MAX_DISTANCE = (1 << 24) - 1,
+    ONCE_SCAN = 64, /* ops in a row that are not expected again: no more are passed over */
+    MAX_DISTANCE = (1 << 23) - 1,
 };
 
 static const unsigned context_length[N_CONTEXTS] = {16, 8, 4, 2, 1};
@@ -37,6 +39,7 @@ struct lane {
     uint64_t rival;   /* where the lane would go on, had it decided otherwise on what it read, or NONE */
     uint32_t read_at; /* position of the op behind which it was read, its low half */
     bool by_value;    /* whether the value decided */
+    bool sure;        /* the last op was where it was expected, or its longest context has been seen */
     uint8_t at;       /* in sums[]: of the last op; MAX_CONTEXT at least */
     struct follow {
         uint32_t matches; /* in a row */
@@ -60,7 +63,8 @@ struct inference {
 struct place {
     uint64_t token;
     uint32_t name; /* a hash of the token of the op that it was first taken for, mostly its own: what contexts are of */
-    uint32_t next : 24; /* distance to the lane's next op, 0 = not known */
+    uint32_t next : 23; /* distance to the lane's next op, 0 = not known */
+    uint32_t once : 1;  /* it has made what lasts: not expected again */
     int8_t trust;       /* how well what was read behind it has told what came then; < 0: badly */
 };
 
@@ -72,7 +76,8 @@ struct rrto_seq {
     unsigned levels;
     struct place *places;
     struct rrto_context contexts[N_CONTEXTS];
-    struct rrto_context values; /* long contexts, and what was read behind them: where the lane went on then */
+    struct rrto_context values;  /* long contexts, and what was read behind them: where the lane went on then */
+    struct rrto_context objects; /* where what lasts was made */
     struct lane lanes[RRTO_SEQ_LANES];
 
     uint64_t n_inferences;                /* ended */
@@ -129,10 +134,11 @@ struct rrto_seq *rrto_seq_create(uint64_t max_ops)
 {
     uint64_t n_slots = at_least(at_most(max_ops / 2, MAX_TABLE), RRTO_CONTEXT_WAYS);
     uint64_t n_values = at_least(at_most(max_ops / 16, MAX_TABLE), RRTO_CONTEXT_WAYS);
+    uint64_t n_objects = at_least(at_most(max_ops / OPS_PER_OBJECT, MAX_TABLE), RRTO_CONTEXT_WAYS);
     uint64_t max_inferences = at_least(at_most(max_ops / OPS_PER_INFERENCE, MAX_INFERENCES), 1);
     size_t places_at = (sizeof(struct rrto_seq) + 63) & ~(size_t)63,
            contexts_at = places_at + max_ops * sizeof(struct place), values_at = contexts_at + n_slots * 8 * N_CONTEXTS,
-           inferences_at = values_at + n_values * 8,
+           objects_at = values_at + n_values * 8, inferences_at = objects_at + n_objects * 8,
            n_bytes = inferences_at + max_inferences * sizeof(struct inference);
     uint8_t *at = mmap(NULL, n_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (at == MAP_FAILED)
@@ -147,6 +153,7 @@ struct rrto_seq *rrto_seq_create(uint64_t max_ops)
     for (unsigned c = 0; c < N_CONTEXTS; c++)
         rrto_context_init(&seq->contexts[c], (uint64_t *)(void *)(at + contexts_at + c * n_slots * 8), n_slots);
     rrto_context_init(&seq->values, (uint64_t *)(void *)(at + values_at), n_values);
+    rrto_context_init(&seq->objects, (uint64_t *)(void *)(at + objects_at), n_objects);
     for (unsigned lane = 0; lane < RRTO_SEQ_LANES; lane++)
         rrto_seq_reset_lane(seq, lane);
     return seq;
@@ -193,6 +200,20 @@ static inline uint64_t successor(const struct rrto_seq *seq, uint64_t position)
 {
     uint32_t distance = place(seq, position)->next;
     return distance ? position + distance : RRTO_SEQ_NONE;
+}
+
+/* The op there, or the first one behind it that may come again. */
+static inline uint64_t past_once(const struct rrto_seq *seq, uint64_t position)
+{
+    for (unsigned i = 0; i < ONCE_SCAN && position != RRTO_SEQ_NONE && place(seq, position)->once; i++)
+        position = successor(seq, position);
+    return position;
+}
+
+/* Where a lane should go on that has just repeated the op there. */
+static inline uint64_t next_of(const struct rrto_seq *seq, uint64_t position)
+{
+    return past_once(seq, successor(seq, position));
 }
 
 /* Whether the op there has this token, or was taken for one that has. */
@@ -299,7 +320,9 @@ static __attribute__((noinline)) uint64_t leave(struct rrto_seq *seq, struct lan
 #pragma GCC unroll 5
     for (unsigned c = 0; c < N_CONTEXTS; c++)
         found[c] = rrto_context_update(&seq->contexts[c], hash_of(lane, c), seq->head);
-    return search(seq, lane, found, token, oldest);
+    uint64_t source = search(seq, lane, found, token, oldest);
+    lane->sure = source != RRTO_SEQ_NONE && source == found[0];
+    return source;
 }
 
 /* Says which sequence the lane follows and whether it has just left one. */
@@ -328,7 +351,7 @@ static void settle(struct rrto_seq *seq, struct lane *lane, uint64_t token, bool
 {
     uint64_t rival = lane->rival, age = (uint32_t)((uint32_t)seq->head - lane->read_at);
     bool other = kept(seq, rival, oldest) && is(seq, rival, token), tie = matched && other && age >= TIE_AFTER;
-    lane->rival = matched && other && !tie ? successor(seq, rival) : RRTO_SEQ_NONE;
+    lane->rival = matched && other && !tie ? next_of(seq, rival) : RRTO_SEQ_NONE;
     if ((matched == other && !tie) || age > seq->mask)
         return;
     struct place *read_at = place(seq, seq->head - age);
@@ -355,6 +378,7 @@ uint64_t rrto_seq_push(struct rrto_seq *seq, unsigned lane_number, uint64_t toke
 #pragma GCC unroll 5
         for (unsigned c = 0; c < N_CONTEXTS; c++)
             (void)rrto_context_update(&seq->contexts[c], hash_of(lane, c), position);
+        lane->sure = true;
     } else {
         source = leave(seq, lane, token, oldest);
     }
@@ -366,7 +390,7 @@ uint64_t rrto_seq_push(struct rrto_seq *seq, unsigned lane_number, uint64_t toke
         place(seq, lane->last)->next = (position - lane->last) & MAX_DISTANCE;
     __builtin_prefetch(place(seq, position + FETCH_AHEAD), 1);
     lane->last = position;
-    lane->expected = source == RRTO_SEQ_NONE ? RRTO_SEQ_NONE : successor(seq, source);
+    lane->expected = source == RRTO_SEQ_NONE ? RRTO_SEQ_NONE : next_of(seq, source);
     seq->id_before = seq->id_so_far;
     seq->id_so_far = mix(seq->id_so_far ^ name) * MULTIPLIER;
     seq->head++;
@@ -382,7 +406,8 @@ void rrto_seq_insist(struct rrto_seq *seq, unsigned lane_number, uint64_t source
     }
     lane->now = lane->before;
     judge(seq, lane, lane->last, source, true);
-    lane->expected = successor(seq, source);
+    lane->expected = next_of(seq, source);
+    lane->sure = true;
     /* in the contexts of what follows, and for the inference's name, it is the same op */
     uint32_t name = place(seq, source)->name;
     struct place *last = place(seq, lane->last);
@@ -391,6 +416,23 @@ void rrto_seq_insist(struct rrto_seq *seq, unsigned lane_number, uint64_t source
         (void)rrto_context_update(&seq->contexts[c], hash_of(lane, c), lane->last);
     last->name = name;
     seq->id_so_far = mix(seq->id_before ^ name) * MULTIPLIER;
+}
+
+void rrto_seq_made(struct rrto_seq *seq, unsigned lane_number, uint64_t object)
+{
+    const struct lane *lane = &seq->lanes[lane_number];
+    if (!(seq->levels & RRTO_SEQ_ONCE))
+        return;
+    if (object)
+        (void)rrto_context_update(&seq->objects, mix(object) * MULTIPLIER, lane->last);
+    place(seq, lane->last)->once = !lane->sure;
+}
+
+void rrto_seq_ended(struct rrto_seq *seq, uint64_t object)
+{
+    uint64_t made_at = rrto_context_find(&seq->objects, mix(object) * MULTIPLIER, seq->head);
+    if (kept(seq, made_at, 0))
+        place(seq, made_at)->once = 0;
 }
 
 void rrto_seq_observe(struct rrto_seq *seq, unsigned lane_number, uint32_t value, uint64_t oldest)
@@ -403,7 +445,7 @@ void rrto_seq_observe(struct rrto_seq *seq, unsigned lane_number, uint32_t value
         found[c] = rrto_context_update(&seq->values,
                                        mix(hash_of(lane, c) + ((uint64_t)value * N_LONG + c) * MULTIPLIER), seq->head);
     for (unsigned c = 0; c < N_LONG && next == RRTO_SEQ_NONE; c++)
-        next = kept(seq, found[c], oldest) ? found[c] : RRTO_SEQ_NONE;
+        next = kept(seq, found[c], oldest) ? past_once(seq, found[c]) : RRTO_SEQ_NONE;
     if (next == RRTO_SEQ_NONE || next == lane->expected)
         return;
     bool known = kept(seq, lane->expected, oldest);

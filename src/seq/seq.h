@@ -29,9 +29,16 @@ struct rrto_seq *rrto_seq_create(uint64_t max_ops);
 struct rrto_seq *rrto_seq_destroy(struct rrto_seq *seq); /* accepts NULL, returns NULL */
 
 /* Where a lane goes on when its next op is not the expected one: places that agree in the last 16, 8 or 4 tokens; the
- * ops near where the lane left off; places that agree in the last 2 tokens, or 1. And whether what it reads says where
- * it goes on. */
-enum { RRTO_SEQ_LONG = 1, RRTO_SEQ_RESUME = 2, RRTO_SEQ_SHORT = 4, RRTO_SEQ_VALUES = 8, RRTO_SEQ_ALL = 15 };
+ * ops near where the lane left off; places that agree in the last 2 tokens, or 1. Whether what it reads says where it
+ * goes on. And whether ops that have made what lasts are expected again. */
+enum {
+    RRTO_SEQ_LONG = 1,
+    RRTO_SEQ_RESUME = 2,
+    RRTO_SEQ_SHORT = 4,
+    RRTO_SEQ_VALUES = 8,
+    RRTO_SEQ_ONCE = 16,
+    RRTO_SEQ_ALL = 31,
+};
 /* Looks only there; all of them at first. */
 void rrto_seq_limit(struct rrto_seq *seq, unsigned levels);
 
@@ -49,6 +56,11 @@ uint64_t rrto_seq_push(struct rrto_seq *seq, unsigned lane, uint64_t token, uint
  * differ (in a size, or in the name of a handle that is new each time): the lane goes on from there, has not deviated,
  * and where it is told from others later, the op goes by that one's token, too. */
 void rrto_seq_insist(struct rrto_seq *seq, unsigned lane, uint64_t source);
+/* The lane's last op, just pushed, has made `object` (memory, a handle; 0: what nothing ends), which lasts: unless it
+ * was expected, or the last 16 tokens agree with an op before, it is not expected again while the object is there. */
+void rrto_seq_made(struct rrto_seq *seq, unsigned lane, uint64_t object);
+/* An op has ended the object: the op that made it last is expected again. */
+void rrto_seq_ended(struct rrto_seq *seq, uint64_t object);
 /* Before the lane's next op, which is pushed next: the lane has read `value` from the device (a digest of it). Where it
  * read the same behind the same 16, 8 or 4 tokens before, what it did then is known, and expected now if that has
  * proved better here than to follow. */

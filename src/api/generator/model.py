@@ -15,7 +15,7 @@ BASIC = {  # C type -> wire scalar (LP64)
     "float": "f32", "double": "f64",
 }
 
-OP_FLAGS = ("device", "sync", "checked", "memo", "infallible", "invisible", "up", "down", "elidable", "closes", "opens")
+OP_FLAGS = ("device", "sync", "checked", "memo", "infallible", "invisible", "up", "down", "elidable", "closes", "opens", "makes", "ends")
 CALL_ATTRIBUTES = OP_FLAGS + ("nocount", "keeps_last_error")
 PER_THREAD = ("ptsz", "ptds")  # a call with a variant for per-thread default streams, and the end of its name
 CLASSES = ("plain", "custom", "local", "unsupported", "constant")

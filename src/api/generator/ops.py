@@ -173,7 +173,25 @@ def flags_of(op):
         flags.append("RRTO_OP_SYNC")
     if op.plain:
         flags.append("RRTO_OP_PLAIN")
+    field = object_of(op)
+    if "memo" in op.attributes or (field and field.wire == "new"):
+        flags.append("RRTO_OP_MAKES")
+    if field and field.wire == "del":
+        flags.append("RRTO_OP_ENDS")
     return " | ".join(dict.fromkeys(flags)) or "0"
+
+
+def object_of(op):
+    """The field that names what the op makes or ends; not of gates, which belong to one copy."""
+    if "makes" in op.attributes or "ends" in op.attributes:
+        return op.fields[0]
+    return next((field for field in op.fields if field.wire in ("new", "del") and field.kind != "gate"), None)
+
+
+def object_columns(op, kinds):
+    field = object_of(op)
+    offset = offset_of(op, field.name) if field else -1
+    return f"{offset}, {kinds.index(field.kind) + 1 if field.kind else 0}" if offset >= 0 else "0, 0"
 
 
 def offset_of(op, name):
@@ -254,9 +272,11 @@ def ops_c(api):
     out.append(PRELUDE)
     out += tables(api)
     out.append("const struct rrto_op_info rrto_op_infos[RRTO_OP_NUMBER_MAX + 1] = {")
+    kinds = sorted({field.kind for op in api.all_ops() for field in op.fields if field.wire in ("new", "del")})
     for op in api.all_ops():
         out.append(f'    [RRTO_OP_{op.name}] = {{"{op.name}", "{op.library}", {flags_of(op)}, {offset_of(op, op.attributes.get("stream"))}, '
-                   f'{offset_of(op, "n_bytes") if "up" in op.attributes or "down" in op.attributes else -1}, {fixed_bytes(op)}}},')
+                   f'{offset_of(op, "n_bytes") if "up" in op.attributes or "down" in op.attributes else -1}, {fixed_bytes(op)}, '
+                   f'{object_columns(op, kinds)}}},')
     out += ["};", ""]
     out += [op_functions(op) for op in api.all_ops()]
     out += ["bool rrto_op_check(const uint8_t *op, size_t n)", "{", "    const struct rrto_op_info *info = rrto_op_info_of(op, n);",

@@ -139,14 +139,14 @@ static const struct shape shapes[RRTO_OP_NUMBER_MAX + 1] = {
 };
 
 const struct rrto_op_info rrto_op_infos[RRTO_OP_NUMBER_MAX + 1] = {
-    [RRTO_OP_toy_launch] = {"toy_launch", "toy", RRTO_OP_DEVICE, 16, -1, 20},
-    [RRTO_OP_toy_create] = {"toy_create", "toy", RRTO_OP_INFALLIBLE | RRTO_OP_INVISIBLE | RRTO_OP_PLAIN, -1, -1, 16},
-    [RRTO_OP_toy_destroy] = {"toy_destroy", "toy", RRTO_OP_PLAIN, -1, -1, 12},
-    [RRTO_OP_toy_upload] = {"toy_upload", "toy", RRTO_OP_UP, -1, 16, 24},
-    [RRTO_OP_toy_ask] = {"toy_ask", "toy", RRTO_OP_MEMO | RRTO_OP_SYNC, -1, -1, 16},
-    [RRTO_OP_toyGemm] = {"toyGemm", "toy", RRTO_OP_DEVICE | RRTO_OP_CHECKED | RRTO_OP_PLAIN, -1, -1, 53},
-    [RRTO_OP_toyDot] = {"toyDot", "toy", RRTO_OP_DEVICE | RRTO_OP_CHECKED | RRTO_OP_PLAIN, -1, -1, 33},
-    [RRTO_OP_toyWorkspace] = {"toyWorkspace", "toy", RRTO_OP_MEMO | RRTO_OP_SYNC | RRTO_OP_PLAIN, -1, -1, 16},
+    [RRTO_OP_toy_launch] = {"toy_launch", "toy", RRTO_OP_DEVICE, 16, -1, 20, 0, 0},
+    [RRTO_OP_toy_create] = {"toy_create", "toy", RRTO_OP_INFALLIBLE | RRTO_OP_INVISIBLE | RRTO_OP_PLAIN | RRTO_OP_MAKES, -1, -1, 16, 8, 1},
+    [RRTO_OP_toy_destroy] = {"toy_destroy", "toy", RRTO_OP_PLAIN | RRTO_OP_ENDS, -1, -1, 12, 8, 1},
+    [RRTO_OP_toy_upload] = {"toy_upload", "toy", RRTO_OP_UP, -1, 16, 24, 0, 0},
+    [RRTO_OP_toy_ask] = {"toy_ask", "toy", RRTO_OP_MEMO | RRTO_OP_SYNC | RRTO_OP_MAKES, -1, -1, 16, 0, 0},
+    [RRTO_OP_toyGemm] = {"toyGemm", "toy", RRTO_OP_DEVICE | RRTO_OP_CHECKED | RRTO_OP_PLAIN, -1, -1, 53, 0, 0},
+    [RRTO_OP_toyDot] = {"toyDot", "toy", RRTO_OP_DEVICE | RRTO_OP_CHECKED | RRTO_OP_PLAIN, -1, -1, 33, 0, 0},
+    [RRTO_OP_toyWorkspace] = {"toyWorkspace", "toy", RRTO_OP_MEMO | RRTO_OP_SYNC | RRTO_OP_PLAIN | RRTO_OP_MAKES, -1, -1, 16, 0, 0},
 };
 
 void rrto_pack_toy_launch(struct rrto_buf *buf, const struct rrto_args_toy_launch *args)

@@ -5,6 +5,7 @@
 
 #include "base/status.h"
 #include "fake_server.h"
+#include "gen/ops.h"
 #include "test.h"
 
 static struct rrto_seq *seq;
@@ -80,11 +81,55 @@ static void test_jump_is_shorter(void **state)
     end_predictions();
 }
 
+/* One op of the real vocabulary; whether it was where it was expected. */
+static bool issue_real(const struct rrto_buf *op)
+{
+    const struct rrto_optable *table = rrto_optable_generated();
+    uint64_t expected = rrto_seq_expected(seq, 0);
+    size_t changed;
+    struct rrto_prediction prediction = rrto_predict(seq, &encoder, table, 0, true, 0, 0, op->data, op->size);
+    rrto_predict_object(seq, 0, table->info(rrto_op_number(op->data)), op->data, op->size);
+    (void)rrto_record_encode(&encoder, prediction.source, op->data, op->size, 0, &changed);
+    return expected != RRTO_SEQ_NONE && prediction.source == expected;
+}
+
+/* An inference that has events of its own, and may need memory. Returns how many ops were not expected. */
+static unsigned inference_with_events(uint32_t number, bool grows)
+{
+    static struct rrto_buf op;
+    unsigned surprises = 0;
+    rrto_buf_init(&op, 4096);
+#define ISSUE(name, ...)                                                                                               \
+    (rrto_buf_clear(&op), rrto_pack_##name(&op, &(struct rrto_args_##name){__VA_ARGS__}), surprises += !issue_real(&op))
+    for (uint32_t i = 0; i < 10; i++) {
+        ISSUE(mem_set_d8, .dst = 0x10000, .value = 3, .n = 100 + i);
+        if (i == 4)
+            ISSUE(event_create, .event = number);
+        if (i == 6 && grows)
+            ISSUE(mem_alloc, .va = 0x200000 * (uint64_t)number, .n_bytes = 4096);
+    }
+    ISSUE(event_destroy, .event = number);
+    rrto_buf_fini(&op);
+    return surprises;
+}
+
+/* Memory that stays is not expected again, an event that is gone is. */
+static void test_objects(void **state)
+{
+    (void)state;
+    begin_predictions(true, RRTO_SLOTS_ALL);
+    assert_int_equal(inference_with_events(1, true), 13);
+    assert_int_equal(inference_with_events(2, false), 1); /* the first op: nothing has been repeated yet */
+    assert_int_equal(inference_with_events(3, false), 0);
+    end_predictions();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_jump_is_shorter),
+        cmocka_unit_test(test_objects),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,6 +12,8 @@ struct op {
     uint64_t previous, next; /* of its lane; NONE: there is none */
     uint32_t value;          /* that its lane read before it; 0: none */
     int trust;               /* in such values, there */
+    uint64_t object;         /* that it has made; 0: none */
+    bool once;               /* and that lasts */
 };
 
 struct lane {
@@ -22,6 +24,7 @@ struct lane {
     uint64_t read_at, rival; /* rival: where it would go on, had it decided otherwise on what it read there */
     bool by_value;
     uint32_t value; /* that was read since its last op */
+    bool sure;      /* its last op was expected, or 16 tokens agreed */
 };
 
 struct reference {
@@ -32,7 +35,7 @@ struct reference {
 
 void reference_reset_lane(struct reference *reference, unsigned lane)
 {
-    reference->lanes[lane] = (struct lane){NONE, NONE, NONE, 0, NONE, NONE, false, 0};
+    reference->lanes[lane] = (struct lane){NONE, NONE, NONE, 0, NONE, NONE, false, 0, false};
 }
 
 struct reference *reference_create(uint64_t max_ops, uint64_t capacity)
@@ -61,10 +64,35 @@ uint64_t reference_expected(const struct reference *reference, unsigned lane)
     return reference->lanes[lane].expected;
 }
 
+/* The op at position, or the first one behind it that has made nothing that is still there. */
+static uint64_t past_once(const struct reference *reference, uint64_t position)
+{
+    for (unsigned i = 0; i < 64 && position != NONE && reference->ops[position].once; i++)
+        position = reference->ops[position].next;
+    return position;
+}
+
 void reference_insist(struct reference *reference, unsigned lane, uint64_t source)
 {
     reference->ops[reference->lanes[lane].last].alias = reference->ops[source].alias;
-    reference->lanes[lane].expected = reference->ops[source].next;
+    reference->lanes[lane].expected = past_once(reference, reference->ops[source].next);
+    reference->lanes[lane].sure = true;
+}
+
+void reference_made(struct reference *reference, unsigned lane, uint64_t object)
+{
+    struct op *op = &reference->ops[reference->lanes[lane].last];
+    op->object = object;
+    op->once = !reference->lanes[lane].sure;
+}
+
+void reference_ended(struct reference *reference, uint64_t object)
+{
+    uint64_t at = reference->head;
+    while (at-- > 0 && reference->ops[at].object != object)
+        ;
+    if (at != NONE && reference->head - at < reference->max_ops)
+        reference->ops[at].once = false;
 }
 
 /* --- what the rule is told with --- */
@@ -149,7 +177,7 @@ static void settle(const struct present *present, struct lane *lane, bool matche
             *trust += matched == lane->by_value ? 1 : -4;
         *trust = *trust > 7 ? 7 : *trust < -7 ? -7 : *trust;
     }
-    lane->rival = matched && other && !tie ? r->ops[lane->rival].next : NONE;
+    lane->rival = matched && other && !tie ? past_once(r, r->ops[lane->rival].next) : NONE;
 }
 
 static uint64_t find(const struct present *present, struct lane *lane)
@@ -158,12 +186,15 @@ static uint64_t find(const struct present *present, struct lane *lane)
     bool matched = agrees(present, lane->expected);
     if (lane->rival != NONE)
         settle(present, lane, matched, agrees(present, lane->rival));
+    lane->sure = matched;
     if (matched)
         return lane->expected; /* follow */
     /* jump: a long context */
     for (unsigned k = 16; k >= 4; k /= 2)
-        if ((found = latest(present, k)) != NONE)
+        if ((found = latest(present, k)) != NONE) {
+            lane->sure = found == latest(present, 16);
             return found;
+        }
     /* something was inserted or left out: near where the lane left off, now or lately */
     if ((found = ahead(present, lane->expected)) != NONE)
         return found;
@@ -187,14 +218,18 @@ uint64_t reference_push(struct reference *reference, unsigned lane_number, uint6
     assert(position < reference->capacity);
     struct present present = {reference, token, oldest, lane->last};
     uint64_t found = find(&present, lane);
-    reference->ops[position] =
-        (struct op){token, token, lane->last, NONE, lane->value, found == NONE ? 0 : reference->ops[found].trust};
+    reference->ops[position] = (struct op){.token = token,
+                                           .alias = token,
+                                           .previous = lane->last,
+                                           .next = NONE,
+                                           .value = lane->value,
+                                           .trust = found == NONE ? 0 : reference->ops[found].trust};
     if (lane->last != NONE)
         reference->ops[lane->last].next = position;
     lane->value = 0;
     lane->last = position;
-    lane->expected = found == NONE ? NONE : reference->ops[found].next;
     reference->head++;
+    lane->expected = found == NONE ? NONE : past_once(reference, reference->ops[found].next);
     return found;
 }
 
@@ -211,7 +246,7 @@ void reference_observe(struct reference *reference, unsigned lane_number, uint32
         uint64_t at = reference->head;
         while (at-- > 0 && !(ops[at].value == value && same_ops(ops, ops[at].previous, lane->last, k)))
             ;
-        next = kept(&present, at) ? at : NONE;
+        next = kept(&present, at) ? past_once(reference, at) : NONE;
     }
     if (next == NONE || next == lane->expected)
         return;

@@ -73,8 +73,8 @@ static uint64_t next_token(struct stream *stream)
 /* --- one round --- */
 
 struct round {
-    unsigned n_lanes, stay;                            /* how many ops a lane has in a row, about */
-    unsigned boundary, reset, forget, insist, observe; /* one op in so many, 0: never */
+    unsigned n_lanes, stay;                                  /* how many ops a lane has in a row, about */
+    unsigned boundary, reset, forget, insist, observe, make; /* one op in so many, 0: never */
     uint64_t max_ops;
     struct stream streams[MAX_LANES];
 };
@@ -90,6 +90,7 @@ static void make_round(struct round *round, unsigned number)
                             .forget = below(3) ? 0 : 1 + below(30),
                             .insist = below(3) ? 0 : 1 + below(10),
                             .observe = below(2) ? 0 : 1 + below(20),
+                            .make = below(2) ? 0 : 1 + below(8),
                             .max_ops = MAX_OPS};
     for (unsigned i = 0; i < round->n_lanes; i++)
         open_stream(&round->streams[i]);
@@ -135,6 +136,16 @@ static void play(struct round *round, unsigned number, unsigned n_ops)
             rrto_seq_insist(seq, lane, expected);
             reference_insist(reference, lane, expected);
             assert_int_equal(rrto_seq_expected(seq, lane), reference_expected(reference, lane));
+        }
+        if (round->make && token % round->make == 0) { /* always the same tokens, some of them for many objects */
+            uint64_t object = below(4) ? 1 + token + below(2) * 1000 : 0;
+            rrto_seq_made(seq, lane, object);
+            reference_made(reference, lane, object);
+        }
+        if (round->make && below(2 * round->make) == 0) {
+            uint64_t object = 1 + next_token(&round->streams[lane]);
+            rrto_seq_ended(seq, object);
+            reference_ended(reference, object);
         }
     }
     reference_destroy(reference);

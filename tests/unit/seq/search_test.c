@@ -288,6 +288,63 @@ static void test_values(void **state)
     }
 }
 
+/* One pass over the ops 1 to 20. What the 5th and the 6th have made lasts, if they come. Returns how many ops were not
+ * where they were expected. */
+static unsigned pass(struct rrto_seq *seq, bool make, uint64_t object)
+{
+    unsigned surprises = 0;
+    for (uint64_t token = 1; token <= 20; token++) {
+        bool makes = token == 5 || token == 6;
+        if (makes && !make)
+            continue;
+        uint64_t expected = rrto_seq_expected(seq, 0);
+        surprises += rrto_seq_push(seq, 0, token, 0) != expected;
+        if (makes)
+            rrto_seq_made(seq, 0, object ? object + token : 0);
+    }
+    return surprises;
+}
+
+/* What has made something is not expected again, until that is gone or it has come again nevertheless. */
+static void test_once(void **state)
+{
+    (void)state;
+    for (unsigned on = 0; on < 2; on++) {
+        struct rrto_seq *seq = rrto_seq_create(1 << 12);
+        if (!on)
+            rrto_seq_limit(seq, RRTO_SEQ_ALL & ~(unsigned)RRTO_SEQ_ONCE);
+        (void)pass(seq, false, 0);
+        (void)pass(seq, true, 0); /* as an allocator does that needs more */
+        assert_int_equal(pass(seq, false, 0), on ? 0 : 1);
+        assert_int_equal(pass(seq, false, 0), on ? 0 : 1); /* following the first one leads to the second one again */
+
+        /* Made in each pass, and ended when the next one has made its own: known once 16 tokens have agreed. */
+        for (uint64_t i = 0; i < 20; i++)
+            (void)rrto_seq_push(seq, 0, 700 + i, 0);
+        for (uint64_t i = 1; i <= 6; i++)
+            assert_true(pass(seq, true, 1000 * i) == 0 || i < 4);
+        rrto_seq_destroy(seq);
+    }
+}
+
+/* Made and ended in each pass, another object each time: expected at once. */
+static void test_ended(void **state)
+{
+    (void)state;
+    unsigned surprises[2];
+    for (unsigned ended = 0; ended < 2; ended++) {
+        struct rrto_seq *seq = rrto_seq_create(1 << 12);
+        (void)pass(seq, true, 1000);
+        for (unsigned token = 5; token <= 6 && ended; token++)
+            rrto_seq_ended(seq, 1000 + token);
+        rrto_seq_ended(seq, 77); /* was never there */
+        surprises[ended] = pass(seq, true, 2000);
+        rrto_seq_destroy(seq);
+    }
+    assert_int_equal(surprises[1], 1); /* the first op: nothing has been repeated yet */
+    assert_int_equal(surprises[0], 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -295,6 +352,7 @@ int main(void)
         cmocka_unit_test(test_deviations), cmocka_unit_test(test_alternation),
         cmocka_unit_test(test_limits),     cmocka_unit_test(test_levels),
         cmocka_unit_test(test_long_level), cmocka_unit_test(test_values),
+        cmocka_unit_test(test_once),       cmocka_unit_test(test_ended),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
