@@ -24,23 +24,25 @@ enum {
     TRUST_MAX = 7,
     TRUST_LOSS = 4, /* of a time that it told worse */
     TIE_AFTER = 16, /* ops */
+    ONCE = 2,       /* times that an op comes though it is not expected again, until it is */
     ONCE_SCAN = 64, /* ops in a row that are not expected again: no more are passed over */
-    MAX_DISTANCE = (1 << 23) - 1,
+    MAX_DISTANCE = (1 << 22) - 1,
 };
 
 static const unsigned context_length[N_CONTEXTS] = {16, 8, 4, 2, 1};
 #define MULTIPLIER UINT64_C(0x9e3779b97f4a7c15)
 
 struct lane {
-    uint64_t expected; /* where the next op should be, or NONE */
-    uint64_t last;     /* position of the lane's last op, or NONE */
-    uint64_t resume;   /* where the lane left off, or NONE */
-    uint64_t resume_until;
-    uint64_t rival;   /* where the lane would go on, had it decided otherwise on what it read, or NONE */
-    uint32_t read_at; /* position of the op behind which it was read, its low half */
-    bool by_value;    /* whether the value decided */
-    bool sure;        /* the last op was where it was expected, or its longest context has been seen */
-    uint8_t at;       /* in sums[]: of the last op; MAX_CONTEXT at least */
+    uint64_t expected;     /* where the next op should be, or NONE */
+    uint64_t last;         /* position of the lane's last op, or NONE */
+    uint64_t resume;       /* where the lane left off, or NONE */
+    uint64_t rival;        /* where the lane would go on, had it decided otherwise on what it read, or NONE */
+    uint32_t resume_until; /* a position, its low half */
+    uint32_t passed_by; /* how far before `expected` the first op is that was passed over on the way there; 0: none */
+    uint32_t read_at;   /* position of the op behind which it was read, its low half */
+    bool by_value;      /* whether the value decided */
+    uint8_t once;       /* what the last op's place gets if it has made something */
+    uint8_t at;         /* in sums[]: of the last op; MAX_CONTEXT at least */
     struct follow {
         uint32_t matches; /* in a row */
         uint8_t row;      /* of the established sequence that is followed; NO_ROW: none */
@@ -63,8 +65,8 @@ struct inference {
 struct place {
     uint64_t token;
     uint32_t name; /* a hash of the token of the op that it was first taken for, mostly its own: what contexts are of */
-    uint32_t next : 23; /* distance to the lane's next op, 0 = not known */
-    uint32_t once : 1;  /* it has made what lasts: not expected again */
+    uint32_t next : 22; /* distance to the lane's next op, 0 = not known */
+    uint32_t once : 2;  /* it has made what lasts: not expected again, until it has come so often nevertheless */
     int8_t trust;       /* how well what was read behind it has told what came then; < 0: badly */
 };
 
@@ -186,6 +188,12 @@ uint64_t rrto_seq_expected(const struct rrto_seq *seq, unsigned lane)
     return seq->lanes[lane].expected;
 }
 
+uint64_t rrto_seq_passed(const struct rrto_seq *seq, unsigned lane)
+{
+    const struct lane *at = &seq->lanes[lane];
+    return at->passed_by ? at->expected - at->passed_by : RRTO_SEQ_NONE;
+}
+
 uint64_t rrto_seq_token(const struct rrto_seq *seq, uint64_t position)
 {
     return place(seq, position)->token;
@@ -202,6 +210,11 @@ static inline uint64_t successor(const struct rrto_seq *seq, uint64_t position)
     return distance ? position + distance : RRTO_SEQ_NONE;
 }
 
+uint64_t rrto_seq_next(const struct rrto_seq *seq, uint64_t position)
+{
+    return successor(seq, position);
+}
+
 /* The op there, or the first one behind it that may come again. */
 static inline uint64_t past_once(const struct rrto_seq *seq, uint64_t position)
 {
@@ -210,10 +223,18 @@ static inline uint64_t past_once(const struct rrto_seq *seq, uint64_t position)
     return position;
 }
 
-/* Where a lane should go on that has just repeated the op there. */
-static inline uint64_t next_of(const struct rrto_seq *seq, uint64_t position)
+/* The op there has come again. */
+static inline uint8_t once_less(const struct rrto_seq *seq, uint64_t position)
 {
-    return past_once(seq, successor(seq, position));
+    unsigned once = place(seq, position)->once;
+    return (uint8_t)(once - (once > 0));
+}
+
+/* The lane should go on there, or past what is not expected again there. */
+static inline void expect(const struct rrto_seq *seq, struct lane *lane, uint64_t position)
+{
+    lane->expected = past_once(seq, position);
+    lane->passed_by = lane->expected == RRTO_SEQ_NONE ? 0 : (uint32_t)(lane->expected - position);
 }
 
 /* Whether the op there has this token, or was taken for one that has. */
@@ -230,6 +251,18 @@ static uint64_t scan(const struct rrto_seq *seq, uint64_t from, uint64_t token, 
         if (is(seq, from, token))
             return from;
         from = successor(seq, from);
+    }
+    return RRTO_SEQ_NONE;
+}
+
+/* The op with this token among those that were passed over. */
+static uint64_t passed_over(const struct rrto_seq *seq, const struct lane *lane, uint64_t token, uint64_t oldest)
+{
+    uint64_t position = lane->expected - lane->passed_by;
+    for (unsigned i = 0; i < ONCE_SCAN && position != lane->expected && kept(seq, position, oldest); i++) {
+        if (is(seq, position, token))
+            return position;
+        position = successor(seq, position);
     }
     return RRTO_SEQ_NONE;
 }
@@ -268,16 +301,21 @@ static uint64_t jump(const struct rrto_seq *seq, const uint64_t *found, unsigned
     return RRTO_SEQ_NONE;
 }
 
+static bool is_over(const struct rrto_seq *seq, uint32_t until)
+{
+    return until - (uint32_t)seq->head > RESUME_LIFE;
+}
+
 /* Near where the lane left off, now or lately: something was inserted, or left out. */
 static uint64_t resume(const struct rrto_seq *seq, struct lane *lane, uint64_t token, uint64_t oldest)
 {
     uint64_t source = scan(seq, lane->expected, token, oldest);
-    if (source == RRTO_SEQ_NONE && seq->head <= lane->resume_until)
+    if (source == RRTO_SEQ_NONE && !is_over(seq, lane->resume_until))
         source = scan(seq, lane->resume, token, oldest);
     if (source == RRTO_SEQ_NONE && kept(seq, lane->expected, oldest) &&
-        (lane->resume == RRTO_SEQ_NONE || seq->head > lane->resume_until)) {
+        (lane->resume == RRTO_SEQ_NONE || is_over(seq, lane->resume_until))) {
         lane->resume = lane->expected;
-        lane->resume_until = seq->head + RESUME_LIFE;
+        lane->resume_until = (uint32_t)seq->head + RESUME_LIFE;
     }
     return source;
 }
@@ -320,9 +358,7 @@ static __attribute__((noinline)) uint64_t leave(struct rrto_seq *seq, struct lan
 #pragma GCC unroll 5
     for (unsigned c = 0; c < N_CONTEXTS; c++)
         found[c] = rrto_context_update(&seq->contexts[c], hash_of(lane, c), seq->head);
-    uint64_t source = search(seq, lane, found, token, oldest);
-    lane->sure = source != RRTO_SEQ_NONE && source == found[0];
-    return source;
+    return search(seq, lane, found, token, oldest);
 }
 
 /* Says which sequence the lane follows and whether it has just left one. */
@@ -351,7 +387,7 @@ static void settle(struct rrto_seq *seq, struct lane *lane, uint64_t token, bool
 {
     uint64_t rival = lane->rival, age = (uint32_t)((uint32_t)seq->head - lane->read_at);
     bool other = kept(seq, rival, oldest) && is(seq, rival, token), tie = matched && other && age >= TIE_AFTER;
-    lane->rival = matched && other && !tie ? next_of(seq, rival) : RRTO_SEQ_NONE;
+    lane->rival = matched && other && !tie ? past_once(seq, successor(seq, rival)) : RRTO_SEQ_NONE;
     if ((matched == other && !tie) || age > seq->mask)
         return;
     struct place *read_at = place(seq, seq->head - age);
@@ -374,11 +410,16 @@ uint64_t rrto_seq_push(struct rrto_seq *seq, unsigned lane_number, uint64_t toke
     bool matched = kept(seq, source, oldest) && is(seq, source, token);
     if (lane->rival != RRTO_SEQ_NONE)
         settle(seq, lane, token, matched, oldest);
+    if (!matched && lane->passed_by) {
+        uint64_t passed = passed_over(seq, lane, token, oldest);
+        matched = passed != RRTO_SEQ_NONE;
+        source = matched ? passed : source;
+    }
+    lane->once = matched ? once_less(seq, source) : ONCE;
     if (matched) {
 #pragma GCC unroll 5
         for (unsigned c = 0; c < N_CONTEXTS; c++)
             (void)rrto_context_update(&seq->contexts[c], hash_of(lane, c), position);
-        lane->sure = true;
     } else {
         source = leave(seq, lane, token, oldest);
     }
@@ -390,7 +431,7 @@ uint64_t rrto_seq_push(struct rrto_seq *seq, unsigned lane_number, uint64_t toke
         place(seq, lane->last)->next = (position - lane->last) & MAX_DISTANCE;
     __builtin_prefetch(place(seq, position + FETCH_AHEAD), 1);
     lane->last = position;
-    lane->expected = source == RRTO_SEQ_NONE ? RRTO_SEQ_NONE : next_of(seq, source);
+    expect(seq, lane, source == RRTO_SEQ_NONE ? RRTO_SEQ_NONE : successor(seq, source));
     seq->id_before = seq->id_so_far;
     seq->id_so_far = mix(seq->id_so_far ^ name) * MULTIPLIER;
     seq->head++;
@@ -406,8 +447,8 @@ void rrto_seq_insist(struct rrto_seq *seq, unsigned lane_number, uint64_t source
     }
     lane->now = lane->before;
     judge(seq, lane, lane->last, source, true);
-    lane->expected = next_of(seq, source);
-    lane->sure = true;
+    expect(seq, lane, successor(seq, source));
+    lane->once = once_less(seq, source);
     /* in the contexts of what follows, and for the inference's name, it is the same op */
     uint32_t name = place(seq, source)->name;
     struct place *last = place(seq, lane->last);
@@ -425,7 +466,7 @@ void rrto_seq_made(struct rrto_seq *seq, unsigned lane_number, uint64_t object)
         return;
     if (object)
         (void)rrto_context_update(&seq->objects, mix(object) * MULTIPLIER, lane->last);
-    place(seq, lane->last)->once = !lane->sure;
+    place(seq, lane->last)->once = lane->once & 3u;
 }
 
 void rrto_seq_ended(struct rrto_seq *seq, uint64_t object)
@@ -452,8 +493,10 @@ void rrto_seq_observe(struct rrto_seq *seq, unsigned lane_number, uint32_t value
     lane->by_value = !known || place(seq, lane->last)->trust >= TRUSTED;
     lane->rival = !known ? RRTO_SEQ_NONE : lane->by_value ? lane->expected : next;
     lane->read_at = (uint32_t)lane->last;
-    if (lane->by_value)
+    if (lane->by_value) {
         lane->expected = next;
+        lane->passed_by = 0;
+    }
 }
 
 void rrto_seq_result(struct rrto_seq *seq)

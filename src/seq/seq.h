@@ -47,17 +47,22 @@ uint64_t rrto_seq_bytes(const struct rrto_seq *seq);
 
 /* Where the lane's next op is expected: a position, or RRTO_SEQ_NONE. lane < RRTO_SEQ_LANES, here and below. */
 uint64_t rrto_seq_expected(const struct rrto_seq *seq, unsigned lane);
+/* The first op that is passed over on the way there, since it is not expected again; RRTO_SEQ_NONE: there is none. */
+uint64_t rrto_seq_passed(const struct rrto_seq *seq, unsigned lane);
+/* The op behind the one at a position that is not forgotten, on its lane; RRTO_SEQ_NONE: none yet. */
+uint64_t rrto_seq_next(const struct rrto_seq *seq, uint64_t position);
 /* The token at a position that is not forgotten. */
 uint64_t rrto_seq_token(const struct rrto_seq *seq, uint64_t position);
 /* The lane's next op has this token; its position is the number of pushes before it. Returns the position that it
  * probably repeats, not older than `oldest`, or RRTO_SEQ_NONE. */
 uint64_t rrto_seq_push(struct rrto_seq *seq, unsigned lane, uint64_t token, uint64_t oldest);
-/* The lane's last op, just pushed, is like the one at `source` after all, where it was expected, though their tokens
- * differ (in a size, or in the name of a handle that is new each time): the lane goes on from there, has not deviated,
- * and where it is told from others later, the op goes by that one's token, too. */
+/* The lane's last op, just pushed, is like the one at `source` after all, which was expected or passed over, though
+ * their tokens differ (in a size, or in the name of a handle that is new each time): the lane goes on from there, has
+ * not deviated, and where it is told from others later, the op goes by that one's token, too. */
 void rrto_seq_insist(struct rrto_seq *seq, unsigned lane, uint64_t source);
-/* The lane's last op, just pushed, has made `object` (memory, a handle; 0: what nothing ends), which lasts: unless it
- * was expected, or the last 16 tokens agree with an op before, it is not expected again while the object is there. */
+/* The lane's last op, just pushed, has made `object` (memory, a handle; 0: what nothing ends), which lasts: while it is
+ * there, the op is not expected again but passed over, unless it was expected itself, or it and the one that it repeats
+ * were passed over. */
 void rrto_seq_made(struct rrto_seq *seq, unsigned lane, uint64_t object);
 /* An op has ended the object: the op that made it last is expected again. */
 void rrto_seq_ended(struct rrto_seq *seq, uint64_t object);

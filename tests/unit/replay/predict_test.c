@@ -105,6 +105,8 @@ static unsigned inference_with_events(uint32_t number, bool grows)
         ISSUE(mem_set_d8, .dst = 0x10000, .value = 3, .n = 100 + i);
         if (i == 4)
             ISSUE(event_create, .event = number);
+        if (i == 5 && grows) /* of the same number: it is no event */
+            ISSUE(stream_create, .stream = number);
         if (i == 6 && grows)
             ISSUE(mem_alloc, .va = 0x200000 * (uint64_t)number, .n_bytes = 4096);
     }
@@ -118,7 +120,7 @@ static void test_objects(void **state)
 {
     (void)state;
     begin_predictions(true, RRTO_SLOTS_ALL);
-    assert_int_equal(inference_with_events(1, true), 13);
+    assert_int_equal(inference_with_events(1, true), 14);
     assert_int_equal(inference_with_events(2, false), 1); /* the first op: nothing has been repeated yet */
     assert_int_equal(inference_with_events(3, false), 0);
     end_predictions();

@@ -13,10 +13,10 @@
 #include <unistd.h>
 
 /* The most that one op may cost, however many ops are remembered and whatever they are: five look-ups of four ways, two
- * scans of 16 ops, two of 64 that are not expected again, one look for the sequence that is followed; and what a
+ * scans of 16 ops, six of 64 that are not expected again, one look for the sequence that is followed; and what a
  * boundary may: a look at each sequence. Raise it when the rule is made to look further, never because a stream made it
  * necessary. */
-enum { MAX_STEPS = 1000, MAX_BOUNDARY_STEPS = 128 * 12 };
+enum { MAX_STEPS = 1600, MAX_BOUNDARY_STEPS = 128 * 12 };
 enum { SMALL = 1 << 12, LARGE = 1 << 17, LAPS = 4, INFERENCE = 72 };
 
 static uint64_t n_steps;

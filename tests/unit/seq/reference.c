@@ -13,7 +13,7 @@ struct op {
     uint32_t value;          /* that its lane read before it; 0: none */
     int trust;               /* in such values, there */
     uint64_t object;         /* that it has made; 0: none */
-    bool once;               /* and that lasts */
+    int once;                /* and that lasts: how often it has to come again until it is expected */
 };
 
 struct lane {
@@ -23,8 +23,9 @@ struct lane {
     uint64_t resume_until;
     uint64_t read_at, rival; /* rival: where it would go on, had it decided otherwise on what it read there */
     bool by_value;
-    uint32_t value; /* that was read since its last op */
-    bool sure;      /* its last op was expected, or 16 tokens agreed */
+    uint32_t value;  /* that was read since its last op */
+    int once;        /* of its last op, if that makes something */
+    uint64_t passed; /* the first op that is passed over on the way to the expected one */
 };
 
 struct reference {
@@ -35,7 +36,7 @@ struct reference {
 
 void reference_reset_lane(struct reference *reference, unsigned lane)
 {
-    reference->lanes[lane] = (struct lane){NONE, NONE, NONE, 0, NONE, NONE, false, 0, false};
+    reference->lanes[lane] = (struct lane){NONE, NONE, NONE, 0, NONE, NONE, false, 0, 0, NONE};
 }
 
 struct reference *reference_create(uint64_t max_ops, uint64_t capacity)
@@ -67,23 +68,41 @@ uint64_t reference_expected(const struct reference *reference, unsigned lane)
 /* The op at position, or the first one behind it that has made nothing that is still there. */
 static uint64_t past_once(const struct reference *reference, uint64_t position)
 {
-    for (unsigned i = 0; i < 64 && position != NONE && reference->ops[position].once; i++)
+    for (unsigned i = 0; i < 64 && position != NONE && reference->ops[position].once > 0; i++)
         position = reference->ops[position].next;
     return position;
+}
+
+/* Of an op that has come again. */
+static int once_less(const struct op *op)
+{
+    return op->once > 0 ? op->once - 1 : 0;
+}
+
+/* The lane goes on there, or past what is not expected again there. */
+static void expect(const struct reference *reference, struct lane *lane, uint64_t position)
+{
+    lane->expected = past_once(reference, position);
+    lane->passed = lane->expected == position || lane->expected == NONE ? NONE : position;
+}
+
+uint64_t reference_passed(const struct reference *reference, unsigned lane)
+{
+    return reference->lanes[lane].passed;
 }
 
 void reference_insist(struct reference *reference, unsigned lane, uint64_t source)
 {
     reference->ops[reference->lanes[lane].last].alias = reference->ops[source].alias;
-    reference->lanes[lane].expected = past_once(reference, reference->ops[source].next);
-    reference->lanes[lane].sure = true;
+    expect(reference, &reference->lanes[lane], reference->ops[source].next);
+    reference->lanes[lane].once = once_less(&reference->ops[source]);
 }
 
 void reference_made(struct reference *reference, unsigned lane, uint64_t object)
 {
     struct op *op = &reference->ops[reference->lanes[lane].last];
     op->object = object;
-    op->once = !reference->lanes[lane].sure;
+    op->once = reference->lanes[lane].once;
 }
 
 void reference_ended(struct reference *reference, uint64_t object)
@@ -92,7 +111,7 @@ void reference_ended(struct reference *reference, uint64_t object)
     while (at-- > 0 && reference->ops[at].object != object)
         ;
     if (at != NONE && reference->head - at < reference->max_ops)
-        reference->ops[at].once = false;
+        reference->ops[at].once = 0;
 }
 
 /* --- what the rule is told with --- */
@@ -186,15 +205,20 @@ static uint64_t find(const struct present *present, struct lane *lane)
     bool matched = agrees(present, lane->expected);
     if (lane->rival != NONE)
         settle(present, lane, matched, agrees(present, lane->rival));
-    lane->sure = matched;
+    lane->once = matched ? once_less(&present->reference->ops[lane->expected]) : 2;
     if (matched)
         return lane->expected; /* follow */
-    /* jump: a long context */
-    for (unsigned k = 16; k >= 4; k /= 2)
-        if ((found = latest(present, k)) != NONE) {
-            lane->sure = found == latest(present, 16);
+    /* it was not expected again, and comes nevertheless */
+    for (found = lane->passed; found != lane->expected && kept(present, found);
+         found = present->reference->ops[found].next)
+        if (agrees(present, found)) {
+            lane->once = once_less(&present->reference->ops[found]);
             return found;
         }
+    /* jump: a long context */
+    for (unsigned k = 16; k >= 4; k /= 2)
+        if ((found = latest(present, k)) != NONE)
+            return found;
     /* something was inserted or left out: near where the lane left off, now or lately */
     if ((found = ahead(present, lane->expected)) != NONE)
         return found;
@@ -229,7 +253,7 @@ uint64_t reference_push(struct reference *reference, unsigned lane_number, uint6
     lane->value = 0;
     lane->last = position;
     reference->head++;
-    lane->expected = found == NONE ? NONE : past_once(reference, reference->ops[found].next);
+    expect(reference, lane, found == NONE ? NONE : reference->ops[found].next);
     return found;
 }
 
@@ -254,6 +278,8 @@ void reference_observe(struct reference *reference, unsigned lane_number, uint32
     lane->by_value = !known || ops[lane->last].trust >= 2;
     lane->rival = !known ? NONE : lane->by_value ? lane->expected : next;
     lane->read_at = lane->last;
-    if (lane->by_value)
+    if (lane->by_value) {
         lane->expected = next;
+        lane->passed = NONE;
+    }
 }

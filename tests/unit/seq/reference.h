@@ -18,6 +18,7 @@ uint64_t reference_push(struct reference *reference, unsigned lane, uint64_t tok
 uint64_t reference_expected(const struct reference *reference, unsigned lane);
 void reference_reset_lane(struct reference *reference, unsigned lane);
 void reference_insist(struct reference *reference, unsigned lane, uint64_t source);
+uint64_t reference_passed(const struct reference *reference, unsigned lane);
 void reference_made(struct reference *reference, unsigned lane, uint64_t object);
 void reference_ended(struct reference *reference, uint64_t object);
 void reference_observe(struct reference *reference, unsigned lane, uint32_t value, uint64_t oldest);

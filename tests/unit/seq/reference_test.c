@@ -124,13 +124,16 @@ static void play(struct round *round, unsigned number, unsigned n_ops)
                 fail_msg("round %u, op %u: a value leads to %lld instead of %lld", number, i,
                          (long long)rrto_seq_expected(seq, lane), (long long)reference_expected(reference, lane));
         }
-        uint64_t expected = rrto_seq_expected(seq, lane), token = next_token(&round->streams[lane]);
+        uint64_t expected = rrto_seq_expected(seq, lane), passed = rrto_seq_passed(seq, lane),
+                 token = next_token(&round->streams[lane]);
         uint64_t want = reference_push(reference, lane, token, oldest);
         uint64_t got = rrto_seq_push(seq, lane, token, oldest);
         uint64_t want_next = reference_expected(reference, lane), got_next = rrto_seq_expected(seq, lane);
-        if (got != want || got_next != want_next)
+        if (got != want || got_next != want_next || rrto_seq_passed(seq, lane) != reference_passed(reference, lane))
             fail_msg("round %u, op %u: found %lld instead of %lld, expects %lld instead of %lld", number, i,
                      (long long)got, (long long)want, (long long)got_next, (long long)want_next);
+        if (passed != RRTO_SEQ_NONE && below(2)) /* it may be insisted on, too */
+            expected = passed;
         if (round->insist && got != expected && expected != RRTO_SEQ_NONE && expected >= oldest &&
             below(round->insist) == 0) {
             rrto_seq_insist(seq, lane, expected);
