@@ -172,6 +172,15 @@ static uint64_t grant(struct rrto_worker *worker, uint64_t wanted)
     return memory / RRTO_BACKING_PAGE_BYTES * RRTO_BACKING_PAGE_BYTES;
 }
 
+/* What was not computed is mostly zeros: coded, it would flatter the system that --compute is there to measure. */
+static uint64_t results_past(const struct rrto_worker *worker, const struct rrto_control_hello *hello)
+{
+    if (worker->compute.mode != RRTO_COMPUTE_REAL && !hello->results_stress)
+        return 0;
+    return hello->results_past_bytes < RRTO_CODED_RESULTS_PAST_BYTES ? hello->results_past_bytes
+                                                                     : RRTO_CODED_RESULTS_PAST_BYTES;
+}
+
 static int open_session(struct rrto_worker *worker, const struct rrto_control_hello *hello,
                         struct rrto_control_welcome *welcome, char *why, size_t n_why)
 {
@@ -191,10 +200,8 @@ static int open_session(struct rrto_worker *worker, const struct rrto_control_he
     worker->reply_times = hello->reply_times;
     worker->past_bytes = welcome->past_bytes =
         hello->past_bytes < RRTO_CODED_PAST_BYTES ? hello->past_bytes : RRTO_CODED_PAST_BYTES;
-    worker->results_past_bytes = welcome->results_past_bytes = hello->results_past_bytes < RRTO_CODED_RESULTS_PAST_BYTES
-                                                                   ? hello->results_past_bytes
-                                                                   : RRTO_CODED_RESULTS_PAST_BYTES;
     worker->results_stress = hello->results_stress;
+    worker->results_past_bytes = welcome->results_past_bytes = results_past(worker, hello);
     load_libraries(worker);
     uint64_t memory = grant(worker, hello->memory_wanted);
     if (memory == 0) {

@@ -194,13 +194,14 @@ def head(results, about, n_planned):
         f"- Measured {dates[0]} to {dates[-1]}, commit {', '.join(commits)}, {minutes:.0f} minutes of running." if dates else "- Nothing measured yet.",
         f"- Command: `{about['command']}`. Measured: {len(results.cells)} of {n_planned} cells.", f"- Machine: {about['machine']}; client, link and server are all on it.",
         "- **The server computes nothing.** It takes a stated time instead, the GPU time of the model that ours stands for in the RRTO group's logs: " +
-        ", ".join(f"{model.name} {model.gpu_ms} ms" for model in plan.MODELS) + ". For split likewise. What is measured is the link, the client and the system.",
+        ", ".join(f"{model.name} {model.gpu_ms} ms" for model in plan.MODELS) + ". For split likewise. What is measured is the link, the client and the system. Outputs are not computed, so they travel as they are, never coded; an input is real and may travel coded.",
         "- The client is this machine, not a board: its dispatch is faster than a robot's. percall and percall-device are rrto's own modes that do what earlier "
         "transparent systems do (docs/replay.md): a round trip for nearly every call, or for each call that reaches the device.",
         "- **Loading is not shaped.** Import, weights and the first inference pass the link at once; delay, rate and trace begin when the program says that its "
         "first frame is done (`after=` of docs/link.md). 800 MB of weights would take 80 s at 80 Mbit/s, in each mode.",
         f"- percall at 4 ms and more, which waits for the link nearly all of the time, was measured up to {plan.AT_ONCE} networks and links at once, all else one after the other.",
-        "- Each run of each mode sees a trace from its beginning; slower modes see more of it.",
+        "- Each run of each mode sees a trace from its beginning; slower modes see more of it, and so do modes with more frames (n).",
+        "- A cell is one run (of raw and split at RTT 10 ms, two): its intervals hold what varies within a run, not from run to run.",
         f"- **Energy is modelled**: seconds in each state by the profile {plan.PROFILE} (docs/energy.md); the division of the published watts among the states is assumed.",
         "- Weights are seeded, not trained; inputs differ from frame to frame.", ""]
 

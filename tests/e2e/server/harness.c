@@ -174,8 +174,11 @@ void client_connect(struct client *client, const struct server *server)
 static void open_session(struct client *client, uint64_t memory, bool timed)
 {
     char why[600] = "";
-    struct rrto_control_hello hello = {
-        .log_bytes = LOG_BYTES, .slot_kinds = RRTO_SLOTS_ALL, .memory_wanted = memory, .reply_times = timed};
+    struct rrto_control_hello hello = {.log_bytes = LOG_BYTES,
+                                       .slot_kinds = RRTO_SLOTS_ALL,
+                                       .memory_wanted = memory,
+                                       .reply_times = timed,
+                                       .results_past_bytes = CLIENT_RESULTS_PAST_BYTES};
     hello.candidates[hello.n_candidates++] = (struct rrto_control_range){ARENA_BASE, ARENA_BYTES};
     hello.candidates[hello.n_candidates++] = (struct rrto_control_range){ARENA_BASE_2, ARENA_BYTES};
     if (rrto_control_open(&client->conn, &hello, 60000, &client->welcome, why, sizeof why) != RRTO_OK)

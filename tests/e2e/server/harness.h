@@ -43,6 +43,9 @@ int count_descriptors(pid_t pid);
  * where none was wanted. */
 pid_t find_worker(pid_t parent, int wanted);
 
+/* What a client asks for, though nothing is coded for it: it tells nothing of its link. */
+enum { CLIENT_RESULTS_PAST_BYTES = 1 << 20 };
+
 struct client {
     struct rrto_conn conn;
     struct rrto_reader reader;

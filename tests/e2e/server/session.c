@@ -58,6 +58,7 @@ static void welcome(void **state)
     assert_int_equal(a.welcome.arena_base % PAGE, 0);
     assert_int_equal(a.welcome.arena_bytes, (uint64_t)1 << 36);
     assert_string_equal(a.welcome.compute, "real");
+    assert_int_equal(a.welcome.results_past_bytes, CLIENT_RESULTS_PAST_BYTES);
     assert_true(a.welcome.attributes[1] >= 1024); /* threads in a block */
     assert_true(strlen(a.welcome.device_name) > 3);
 }
@@ -425,6 +426,7 @@ static void stated_computing(void **state)
     server_start(&timed, (const char *const[]){"--compute", "50", NULL});
     client_open(&b, &timed, 64 << 20);
     uint64_t base = b.welcome.arena_base;
+    assert_int_equal(b.welcome.results_past_bytes, 0); /* what is not computed does not travel coded */
     SEND(&b, mem_alloc, 0, .va = base, .n_bytes = PAGE);
     SEND(&b, launch, 0, 0);
     uint64_t down = SEND(&b, mem_copy_d2h, 0, .src = base, .n_bytes = 64);
