@@ -40,6 +40,7 @@ static const char help_text[] =
     "  --warmup N       inferences after a run's first one that are not counted (5)\n"
     "  --rounds N       (3)\n"
     "  --rate FPS       open loop: an inference begins every 1/FPS s, and counts from there; else closed loop\n"
+    "  --closed         closed loop, the default: takes back a --rate before it\n"
     "  --profile DEVICE a device profile (docs/energy.md), by name or file: the client's joules are modelled by it.\n"
     "                   Where this machine has an energy sensor, they are measured, too\n"
     "  --idle S         how long the sensor measures idle, before the runs (5)\n"
