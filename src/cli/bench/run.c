@@ -264,6 +264,9 @@ bool rrto_bench_measure(struct rrto_bench *bench, struct rrto_bench_result *resu
 {
     static struct arguments arguments;
     static char server_log[200];
+    /* For split's server: its pace is the client's, and it is not to write where the user expects an application's
+     * files. */
+    static const char *const apart[] = {"RRTO_PERIOD_US", NULL, "RRTO_TRACE", NULL, "RRTO_REPORT", NULL, NULL};
     char inferences[200], times[200], log[200];
     const char *address;
     struct rrto_bench_child server = {.pid = 0}, link = {.pid = 0};
@@ -279,7 +282,7 @@ bool rrto_bench_measure(struct rrto_bench *bench, struct rrto_bench_result *resu
         snprintf(server_log, sizeof server_log, "%s/split.log", bench->folder);
         make_split_server(&arguments, bench);
         fine =
-            !arguments.full && rrto_bench_start_listening(&server, arguments.items, NULL, server_log, SPLIT_LISTEN_S);
+            !arguments.full && rrto_bench_start_listening(&server, arguments.items, apart, server_log, SPLIT_LISTEN_S);
     }
     fine = fine && start_link(bench, server.pid ? server.address : bench->server, &link, &address);
     rrto_bench_energy_begin(bench);
