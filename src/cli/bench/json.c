@@ -9,7 +9,6 @@
 #include <jansson.h>
 #include <math.h>
 #include <string.h>
-#include <sys/utsname.h>
 #include <time.h>
 
 static json_t *number_or_null(double value)
@@ -156,7 +155,6 @@ static json_t *or_null(const char *text)
 static json_t *whole(const struct rrto_bench *bench, const struct rrto_bench_summary *summaries)
 {
     char loop[64], date[32];
-    struct utsname about;
     const struct rrto_bench_options *options = &bench->options;
     time_t now = time(NULL);
     struct tm utc;
@@ -167,10 +165,7 @@ static json_t *whole(const struct rrto_bench *bench, const struct rrto_bench_sum
     json_object_set_new(object, "version", json_string(rrto_version()));
     json_object_set_new(object, "build", json_string(rrto_build_id()));
     json_object_set_new(object, "date", json_string(date));
-    if (uname(&about) == 0)
-        json_object_set_new(object, "machine",
-                            json_pack("{s:s, s:s, s:s}", "system", about.sysname, "release", about.release,
-                                      "architecture", about.machine));
+    json_object_set_new(object, "machine", rrto_bench_json_machine());
     json_object_set_new(object, "command", command(options));
     json_object_set_new(object, "split", or_null(options->split));
     json_object_set_new(object, "link", or_null(options->link));

@@ -8,6 +8,7 @@
 #include <jansson.h>
 
 json_t *rrto_bench_json_estimate(struct rrto_bench_estimate value); /* null: unknown */
+json_t *rrto_bench_json_machine(void);                              /* machine.c */
 
 /* json_energy.c: what the joules of all modes rest on; those of one mode; those of one run, added to its object. */
 json_t *rrto_bench_json_energy_basis(const struct rrto_bench *bench);
