@@ -144,10 +144,40 @@ static void warn_about_difference(const char *what, const json_t *a, const json_
     free(text_b);
 }
 
+/* Variables that the runs had; one that was not set is "-". */
+static void warn_about_settings(const json_t *a, const json_t *b)
+{
+    json_t *of_a = json_object_get(a, "settings"), *of_b = json_object_get(b, "settings");
+    if (!of_a != !of_b)
+        printf("settings: %s does not tell them\n", of_a ? "B" : "A");
+    if (!of_a || !of_b)
+        return;
+    for (void *at = json_object_iter(of_a); at; at = json_object_iter_next(of_a, at))
+        warn_about_difference(json_object_iter_key(at), json_object_iter_value(at),
+                              json_object_get(of_b, json_object_iter_key(at)));
+    for (void *at = json_object_iter(of_b); at; at = json_object_iter_next(of_b, at))
+        if (!json_object_get(of_a, json_object_iter_key(at)))
+            warn_about_difference(json_object_iter_key(at), NULL, json_object_iter_value(at));
+}
+
+/* Older files tell less of the machine: what only one of the two tells is no difference. */
+static void warn_about_machine(const json_t *a, const json_t *b)
+{
+    json_t *of_a = json_object_get(a, "machine"), *of_b = json_object_get(b, "machine");
+    bool same = true;
+    for (void *at = json_object_iter(of_a); at; at = json_object_iter_next(of_a, at)) {
+        const json_t *other = json_object_get(of_b, json_object_iter_key(at));
+        same = same && (!other || json_equal(json_object_iter_value(at), other));
+    }
+    if (!same)
+        warn_about_difference("machine", of_a, of_b);
+}
+
 /* What ought to be the same, if the ratios are to say something about one thing. */
 static void warn_about_differences(const json_t *a, const json_t *b)
 {
-    static const char *const keys[] = {"command", "link", "device", "compute", "loop", "machine"};
+    static const char *const keys[] = {"command", "link", "device", "compute", "loop"};
+    static const char *const if_told[] = {"split", "frames", "rounds", "warmup"};
     static const struct {
         const char *what, *group, *key;
     } of_energy[] = {{"energy profile", "profile", "states"},
@@ -156,6 +186,11 @@ static void warn_about_differences(const json_t *a, const json_t *b)
     const json_t *energy_a = json_object_get(a, "energy"), *energy_b = json_object_get(b, "energy");
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
         warn_about_difference(keys[i], json_object_get(a, keys[i]), json_object_get(b, keys[i]));
+    for (size_t i = 0; i < sizeof if_told / sizeof if_told[0]; i++)
+        if (json_object_get(a, if_told[i]) && json_object_get(b, if_told[i]))
+            warn_about_difference(if_told[i], json_object_get(a, if_told[i]), json_object_get(b, if_told[i]));
+    warn_about_machine(a, b);
+    warn_about_settings(a, b);
     for (size_t i = 0; energy_a && energy_b && i < sizeof of_energy / sizeof of_energy[0]; i++) {
         const char *group = of_energy[i].group, *key = of_energy[i].key;
         warn_about_difference(of_energy[i].what, json_object_get(json_object_get(energy_a, group), key),

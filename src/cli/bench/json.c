@@ -2,6 +2,7 @@
 /* All figures, and the samples that they were made of: what rrto bench compare reads. docs/bench.md has the keys. */
 #include "cli/bench/json.h"
 #include "base/version.h"
+#include "cli/bench/settings.h"
 #include "cli/bench/summary.h"
 #include "cli/cli.h"
 
@@ -146,6 +147,19 @@ static json_t *command(const struct rrto_bench_options *options)
     return array;
 }
 
+static void add_setting(void *arg, const char *name, const char *value)
+{
+    json_t *text = json_string(value);
+    json_object_set_new(arg, name, text ? text : json_string("?")); /* not UTF-8 */
+}
+
+static json_t *settings(const struct rrto_bench_options *options)
+{
+    json_t *object = json_object();
+    rrto_bench_each_setting(options, add_setting, object);
+    return object;
+}
+
 static json_t *or_null(const char *text)
 {
     json_t *value = text ? json_string(text) : NULL;
@@ -166,6 +180,7 @@ static json_t *whole(const struct rrto_bench *bench, const struct rrto_bench_sum
     json_object_set_new(object, "build", json_string(rrto_build_id()));
     json_object_set_new(object, "date", json_string(date));
     json_object_set_new(object, "machine", rrto_bench_json_machine());
+    json_object_set_new(object, "settings", settings(options));
     json_object_set_new(object, "command", command(options));
     json_object_set_new(object, "split", or_null(options->split));
     json_object_set_new(object, "link", or_null(options->link));

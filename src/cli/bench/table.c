@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The figures as tables, for people: on the terminal and as Markdown. */
 #include "cli/bench/grid.h"
+#include "cli/bench/settings.h"
 #include "cli/bench/summary.h"
 #include "cli/cli.h"
 
@@ -181,6 +182,20 @@ static const struct section {
      ALWAYS},
 };
 
+struct settings_line {
+    FILE *file;
+    bool begun;
+};
+
+static void print_setting(void *arg, const char *name, const char *value)
+{
+    struct settings_line *line = arg;
+    fprintf(line->file, "%s%s=", line->begun ? "; " : "settings: ", name);
+    for (; *value; value++)
+        fputc((unsigned char)*value < 32 ? '?' : *value, line->file); /* one line, whatever it holds */
+    line->begun = true;
+}
+
 static void print_head(const struct rrto_bench *bench, FILE *file, bool markdown)
 {
     char command[1024], loop[64];
@@ -194,6 +209,10 @@ static void print_head(const struct rrto_bench *bench, FILE *file, bool markdown
             *bench->compute ? bench->compute : "-",
             rrto_bench_unreal(bench) ? " (NOT the real computation: latencies and results are not the device's)" : "",
             loop, options->rounds, options->warmup, end);
+    struct settings_line line = {.file = file};
+    rrto_bench_each_setting(options, print_setting, &line);
+    if (line.begun)
+        fputs(end, file);
 }
 
 /* What a reader has to know to read the marks. */

@@ -281,6 +281,39 @@ class More(Folder):
         self.assertEqual(failed.returncode, 1)
         self.assertIn("there is no workload 'nonsense'", failed.stderr)
 
+    def test_settings_are_told(self):
+        def measure(name, frames, **variables):
+            paths = [f"{self.folder}/{name}.{kind}" for kind in ("json", "md")]
+            result = rrto("bench", "--modes", "replay", "--frames", frames, "--rounds", "1", "--warmup", "1", "--json", paths[0], "--md", paths[1], "--",
+                          CAMERA, "--frames", "{frames}", "--check", "no", **variables)
+            self.assertEqual(result.returncode, 0, result)
+            with open(paths[0]) as figures, open(paths[1]) as markdown:
+                return paths[0], json.load(figures), (result.stdout, markdown.read())
+
+        # what rrto bench sets itself, or takes away, is none of them; nor is what is empty
+        plain, figures, texts = measure("plain", "8", RRTO_ENABLE="", RRTO_MODE="async", RRTO_TRACE=self.folder + "/trace")
+        self.assertEqual(figures["settings"], {})
+        for text in texts:
+            self.assertNotIn("settings:", text)
+        changed, figures, texts = measure("changed", "9", RRTO_DISABLE="codec,memo", RRTO_LOG_BYTES="1048576")
+        self.assertEqual(figures["settings"], {"RRTO_DISABLE": "codec,memo", "RRTO_LOG_BYTES": "1048576"})
+        for text in texts:
+            self.assertRegex(text, r"(?m)^settings: RRTO_DISABLE=codec,memo; RRTO_LOG_BYTES=1048576 *$")
+        self.assertEqual(figures["machine"]["n_cpus"], os.sysconf("SC_NPROCESSORS_ONLN"))
+        self.assertAlmostEqual(figures["machine"]["memory_gib"], os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30, delta=0.2)
+        self.assertIn("cpu", figures["machine"])
+        differences = rrto("bench", "compare", plain, changed).stdout
+        for line in ('RRTO_DISABLE differs: - and "codec,memo"', 'RRTO_LOG_BYTES differs: - and "1048576"', "frames differs: 8 and 9"):
+            self.assertIn(line + "\n", differences)
+        self.assertIn('RRTO_DISABLE differs: "codec,memo" and -\n', rrto("bench", "compare", changed, plain).stdout)
+        self.assertNotIn("differs", rrto("bench", "compare", changed, changed).stdout)
+        del figures["settings"], figures["warmup"], figures["machine"]["cpu"]  # as older files have it
+        with open(changed, "w") as file:
+            json.dump(figures, file)
+        differences = rrto("bench", "compare", plain, changed).stdout
+        self.assertIn("settings: B does not tell them\n", differences)
+        self.assertNotRegex(differences, "(warmup|machine) differs")
+
     def test_for_seconds(self):
         result = rrto("bench", "--modes", "async", "--seconds", "2", "--rounds", "1", "--", CAMERA, "--frames", "{frames}")
         self.assertEqual(result.returncode, 0, result)
