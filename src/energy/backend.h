@@ -21,8 +21,10 @@ struct rrto_energy_sensor {
     uint64_t period_ns, read_ns; /* read_ns: when it was read last; 0: not yet */
     struct rrto_energy_part parts[RRTO_ENERGY_PARTS];
     size_t n_parts;
-    double joules; /* counters: since opened */
-    void *library; /* NVML */
+    char denied[RRTO_ENERGY_PATH]; /* the first file without which open cannot tell what there is, and that may not be
+                                      read; "" when there is none. rrto_energy_open refuses such a sensor */
+    double joules;                 /* counters: since opened */
+    void *library;                 /* NVML */
     void *device;
 };
 
@@ -42,6 +44,13 @@ extern const struct rrto_energy_ops rrto_energy_ina3221, rrto_energy_rapl, rrto_
 bool rrto_energy_path(char out[RRTO_ENERGY_PATH], const char *folder, const char *name);
 bool rrto_energy_read_text(const char *path, char *out, size_t n_out); /* without the newline; errno when false */
 bool rrto_energy_read_number(const char *path, int64_t *ret_value);    /* errno when false (EINVAL: no number) */
+/* Whether errno says that a file may not be read. */
+bool rrto_energy_is_denied(void);
+/* Keeps path as what was denied if errno says so. */
+void rrto_energy_note_denied(struct rrto_energy_sensor *sensor, const char *path);
+/* What errno says of a file that could not be read: RRTO_REFUSED with the fix when it may not be read (rule: who
+ * may, NULL: "may not be read by this user"), else RRTO_IO. */
+enum rrto_status rrto_energy_unreadable(const char *path, const char *rule, char *why, size_t n_why);
 /* The entries of a folder whose names begin with prefix, in natural order of names; at most max of them. */
 size_t rrto_energy_list(const char *folder, const char *prefix, char (*names)[64], size_t max);
 /* Adds a part; NULL when there are too many. */

@@ -10,24 +10,37 @@
 enum { MAX_SUPPLIES = 32 };
 static const uint64_t period_ns = 1000000000; /* gauges are updated every few seconds at best */
 
+/* Whether a file holds a number, or may not be read: then reading the sensor says so. */
+static bool holds_number(char out[RRTO_ENERGY_PATH], const char *supply, const char *name)
+{
+    int64_t value;
+    return rrto_energy_path(out, supply, name) && (rrto_energy_read_number(out, &value) || rrto_energy_is_denied());
+}
+
 static void add_battery(struct rrto_energy_sensor *sensor, const char *supply, const char *name)
 {
     char path[RRTO_ENERGY_PATH], text[64];
-    int64_t value;
-    if (!rrto_energy_path(path, supply, "type") || !rrto_energy_read_text(path, text, sizeof text) ||
-        strcmp(text, "Battery") != 0)
+    if (!rrto_energy_path(path, supply, "type"))
         return;
-    if (rrto_energy_path(path, supply, "scope") && rrto_energy_read_text(path, text, sizeof text) &&
-        strcmp(text, "Device") == 0)
-        return; /* of a mouse, a keyboard ... */
+    if (!rrto_energy_read_text(path, text, sizeof text)) {
+        rrto_energy_note_denied(sensor, path);
+        return;
+    }
+    if (strcmp(text, "Battery") != 0)
+        return;
+    if (rrto_energy_path(path, supply, "scope")) {
+        if (!rrto_energy_read_text(path, text, sizeof text))
+            rrto_energy_note_denied(sensor, path);
+        else if (strcmp(text, "Device") == 0)
+            return; /* of a mouse, a keyboard ... */
+    }
     struct rrto_energy_part *part = rrto_energy_add_part(sensor, name);
     if (!part)
         return;
     bool good = rrto_energy_path(part->state, supply, "status");
-    if (!good || !rrto_energy_path(part->first, supply, "power_now") || !rrto_energy_read_number(part->first, &value)) {
-        good = good && rrto_energy_path(part->first, supply, "voltage_now") &&
-               rrto_energy_path(part->second, supply, "current_now") && rrto_energy_read_number(part->first, &value) &&
-               rrto_energy_read_number(part->second, &value);
+    if (!good || !holds_number(part->first, supply, "power_now")) {
+        good = good && holds_number(part->first, supply, "voltage_now") &&
+               holds_number(part->second, supply, "current_now");
         sensor->n_parts -= !good;
     }
 }
@@ -60,12 +73,12 @@ static enum rrto_status read_battery(struct rrto_energy_sensor *sensor, double *
         const struct rrto_energy_part *part = &sensor->parts[i];
         char status[32];
         int64_t first, second = 0;
-        if (!rrto_energy_read_text(part->state, status, sizeof status) ||
-            !rrto_energy_read_number(part->first, &first) ||
-            (*part->second && !rrto_energy_read_number(part->second, &second))) {
-            snprintf(why, n_why, "%s: %m", part->first);
-            return RRTO_IO;
-        }
+        const char *failed = !rrto_energy_read_text(part->state, status, sizeof status)         ? part->state
+                             : !rrto_energy_read_number(part->first, &first)                    ? part->first
+                             : *part->second && !rrto_energy_read_number(part->second, &second) ? part->second
+                                                                                                : NULL;
+        if (failed)
+            return rrto_energy_unreadable(failed, NULL, why, n_why);
         if (strcmp(status, "Charging") == 0 || strcmp(status, "Full") == 0) {
             snprintf(why, n_why, "battery %s is on external power (%s): unplug it to measure", part->label, status);
             return RRTO_REFUSED;

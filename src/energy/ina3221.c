@@ -11,17 +11,29 @@ enum { MAX_CHIPS = 64, CHANNELS = 3 };
 static const char total_rail[] = "VDD_IN";
 static const int64_t least_interval_ms = 20;
 
-/* Adds the channel unless nothing is connected or it is switched off. */
+/* Adds the channel unless nothing is connected, it is switched off, or that may not be read. */
 static void add_channel(struct rrto_energy_sensor *sensor, const char *chip, int channel)
 {
     char name[32], path[RRTO_ENERGY_PATH], label[32];
     int64_t enabled;
     snprintf(name, sizeof name, "in%d_label", channel);
-    if (!rrto_energy_path(path, chip, name) || !rrto_energy_read_text(path, label, sizeof label) || !*label ||
-        strcmp(label, "NC") == 0)
+    if (!rrto_energy_path(path, chip, name))
+        return;
+    if (!rrto_energy_read_text(path, label, sizeof label)) {
+        rrto_energy_note_denied(sensor, path);
+        return;
+    }
+    if (!*label || strcmp(label, "NC") == 0)
         return;
     snprintf(name, sizeof name, "in%d_enable", channel);
-    if (rrto_energy_path(path, chip, name) && rrto_energy_read_number(path, &enabled) && !enabled)
+    if (!rrto_energy_path(path, chip, name))
+        return;
+    if (!rrto_energy_read_number(path, &enabled)) {
+        if (rrto_energy_is_denied()) {
+            rrto_energy_note_denied(sensor, path);
+            return;
+        }
+    } else if (!enabled)
         return;
     struct rrto_energy_part *part = rrto_energy_add_part(sensor, label);
     if (!part)
@@ -42,8 +54,13 @@ static enum rrto_status open_ina3221(struct rrto_energy_sensor *sensor, const st
     size_t n_chips =
         rrto_energy_path(hwmon, places->sys, "class/hwmon") ? rrto_energy_list(hwmon, "hwmon", chips, MAX_CHIPS) : 0;
     for (size_t i = 0; i < n_chips; i++) {
-        if (!rrto_energy_path(chip, hwmon, chips[i]) || !rrto_energy_path(path, chip, "name") ||
-            !rrto_energy_read_text(path, name, sizeof name) || strcmp(name, "ina3221") != 0)
+        if (!rrto_energy_path(chip, hwmon, chips[i]) || !rrto_energy_path(path, chip, "name"))
+            continue;
+        if (!rrto_energy_read_text(path, name, sizeof name)) {
+            rrto_energy_note_denied(sensor, path);
+            continue;
+        }
+        if (strcmp(name, "ina3221") != 0)
             continue;
         if (rrto_energy_path(path, chip, "update_interval") && rrto_energy_read_number(path, &its_interval_ms) &&
             its_interval_ms > interval_ms && its_interval_ms < 60000)
@@ -60,6 +77,7 @@ static enum rrto_status open_ina3221(struct rrto_energy_sensor *sensor, const st
         if (strcmp(sensor->parts[i].label, total_rail) == 0) {
             sensor->parts[0] = sensor->parts[i];
             sensor->n_parts = 1;
+            *sensor->denied = '\0'; /* this is all; what the others are does not matter */
             snprintf(sensor->name, sizeof sensor->name, "INA3221, rail %s", total_rail);
             return RRTO_OK;
         }
@@ -72,19 +90,19 @@ static enum rrto_status open_ina3221(struct rrto_energy_sensor *sensor, const st
 
 static enum rrto_status read_ina3221(struct rrto_energy_sensor *sensor, double *ret_watts, char *why, size_t n_why)
 {
-    *ret_watts = 0;
+    double watts = 0;
     for (size_t i = 0; i < sensor->n_parts; i++) {
         const struct rrto_energy_part *part = &sensor->parts[i];
         int64_t mv, ma;
         bool has_mv = rrto_energy_read_number(part->first, &mv);
-        if (!has_mv || !rrto_energy_read_number(part->second, &ma)) {
-            snprintf(why, n_why, "%s: %m", has_mv ? part->second : part->first);
-            return RRTO_IO;
-        }
-        *ret_watts += (double)mv * (double)ma / 1e6;
+        if (!has_mv || !rrto_energy_read_number(part->second, &ma))
+            return rrto_energy_unreadable(has_mv ? part->second : part->first, NULL, why, n_why);
+        watts += (double)mv * (double)ma / 1e6;
     }
-    if (*ret_watts > 0)
+    if (watts > 0) {
+        *ret_watts = watts;
         return RRTO_OK;
+    }
     snprintf(why, n_why, "%s says that no power is drawn", sensor->name);
     return RRTO_REFUSED;
 }

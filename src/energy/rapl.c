@@ -4,7 +4,6 @@
  * it; otherwise packages are summed, and their memory, which is not part of a package. */
 #include "energy/backend.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -18,8 +17,10 @@ static bool add_zone(struct rrto_energy_sensor *sensor, const char *zone, const 
     struct rrto_energy_part *part = rrto_energy_add_part(sensor, label);
     if (!part)
         return false;
-    if (!rrto_energy_path(part->first, zone, "energy_uj") || !rrto_energy_path(path, zone, "max_energy_range_uj") ||
-        !rrto_energy_read_number(path, &max)) {
+    bool fits = rrto_energy_path(part->first, zone, "energy_uj") && rrto_energy_path(path, zone, "max_energy_range_uj");
+    if (!fits || !rrto_energy_read_number(path, &max)) {
+        if (fits)
+            rrto_energy_note_denied(sensor, path);
         sensor->n_parts--;
         return false;
     }
@@ -32,10 +33,14 @@ static void add_memory(struct rrto_energy_sensor *sensor, const char *zone, cons
     char subzones[MAX_ZONES][64], prefix[80], subzone[RRTO_ENERGY_PATH], path[RRTO_ENERGY_PATH], label[64];
     snprintf(prefix, sizeof prefix, "%s:", name);
     size_t n = rrto_energy_list(zone, prefix, subzones, MAX_ZONES);
-    for (size_t i = 0; i < n; i++)
-        if (rrto_energy_path(subzone, zone, subzones[i]) && rrto_energy_path(path, subzone, "name") &&
-            rrto_energy_read_text(path, label, sizeof label) && strcmp(label, "dram") == 0)
+    for (size_t i = 0; i < n; i++) {
+        if (!rrto_energy_path(subzone, zone, subzones[i]) || !rrto_energy_path(path, subzone, "name"))
+            continue;
+        if (!rrto_energy_read_text(path, label, sizeof label))
+            rrto_energy_note_denied(sensor, path);
+        else if (strcmp(label, "dram") == 0)
             add_zone(sensor, subzone, label);
+    }
 }
 
 static enum rrto_status read_counter(const struct rrto_energy_part *part, uint64_t *ret_uj, char *why, size_t n_why)
@@ -45,14 +50,7 @@ static enum rrto_status read_counter(const struct rrto_energy_part *part, uint64
         *ret_uj = (uint64_t)value;
         return RRTO_OK;
     }
-    if (errno != EACCES && errno != EPERM) {
-        snprintf(why, n_why, "%s: %m", part->first);
-        return RRTO_IO;
-    }
-    snprintf(why, n_why,
-             "%s may be read by root only (since CVE-2020-8694); run as root, or let it be read: sudo chmod a+r %s",
-             part->first, part->first);
-    return RRTO_REFUSED;
+    return rrto_energy_unreadable(part->first, "may be read by root only (since CVE-2020-8694)", why, n_why);
 }
 
 static enum rrto_status read_rapl(struct rrto_energy_sensor *sensor, double *ret_joules, char *why, size_t n_why)
@@ -82,11 +80,17 @@ static enum rrto_status open_rapl(struct rrto_energy_sensor *sensor, const struc
                    : 0;
     for (size_t i = 0; i < n && !whole; i++) {
         if (strchr(zones[i] + strlen("intel-rapl:"), ':') || !rrto_energy_path(zone, powercap, zones[i]) ||
-            !rrto_energy_path(path, zone, "name") || !rrto_energy_read_text(path, label, sizeof label))
+            !rrto_energy_path(path, zone, "name"))
             continue; /* a subzone, which also stands here as a link; its zone has it */
+        if (!rrto_energy_read_text(path, label, sizeof label)) {
+            rrto_energy_note_denied(sensor, path);
+            continue;
+        }
         whole = strcmp(label, "psys") == 0;
-        if (whole)
+        if (whole) { /* this is all; what the others are does not matter */
             sensor->n_parts = 0;
+            *sensor->denied = '\0';
+        }
         if (add_zone(sensor, zone, label) && !whole)
             add_memory(sensor, zone, zones[i]);
     }

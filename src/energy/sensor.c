@@ -2,6 +2,7 @@
 /* The table of back ends, and what holds for all of them. */
 #include "energy/backend.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,6 +47,10 @@ enum rrto_status rrto_energy_open(enum rrto_energy_backend backend, const struct
     }
     sensor->ops = backends[backend];
     enum rrto_status status = sensor->ops->open(sensor, &at, why, n_why);
+    if (*sensor->denied) { /* perhaps there is one, perhaps a part of one is missing */
+        errno = EACCES;
+        status = rrto_energy_unreadable(sensor->denied, NULL, why, n_why);
+    }
     if (status == RRTO_OK)
         status = sensor->ops->read(sensor, &value, why, n_why);
     if (status == RRTO_OK)

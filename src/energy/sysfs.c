@@ -47,6 +47,28 @@ bool rrto_energy_read_number(const char *path, int64_t *ret_value)
     return true;
 }
 
+bool rrto_energy_is_denied(void)
+{
+    return errno == EACCES || errno == EPERM;
+}
+
+void rrto_energy_note_denied(struct rrto_energy_sensor *sensor, const char *path)
+{
+    if (rrto_energy_is_denied() && !*sensor->denied)
+        snprintf(sensor->denied, sizeof sensor->denied, "%s", path);
+}
+
+enum rrto_status rrto_energy_unreadable(const char *path, const char *rule, char *why, size_t n_why)
+{
+    if (!rrto_energy_is_denied()) {
+        snprintf(why, n_why, "%s: %m", path);
+        return RRTO_IO;
+    }
+    snprintf(why, n_why, "%s %s; run as root, or let it be read: sudo chmod a+r %s", path,
+             rule ? rule : "may not be read by this user", path);
+    return RRTO_REFUSED;
+}
+
 size_t rrto_energy_list(const char *folder, const char *prefix, char (*names)[64], size_t max)
 {
     struct dirent **entries;

@@ -2,6 +2,7 @@
 /* Each back end on a made-up sysfs (or NVML). */
 #include "energy/sampler.h"
 
+#include <fcntl.h>
 #include <ftw.h>
 #include <math.h>
 #include <stdio.h>
@@ -25,10 +26,11 @@ static int remove_entry(const char *path, const struct stat *status, int kind, s
     return remove(path);
 }
 
+/* In /tmp, which other users reach, as they may not the folder that the tests run in. */
 static int set_up(void **state)
 {
     (void)state;
-    snprintf(root, sizeof root, "./sensor_test.XXXXXX");
+    snprintf(root, sizeof root, "/tmp/rrto-sensor-test.XXXXXX");
     places = (struct rrto_energy_places){.sys = root, .nvml = "/no/such/library.so"};
     return mkdtemp(root) && chmod(root, 0755) == 0 ? 0 : -1;
 }
@@ -217,36 +219,144 @@ static void rapl_that_stands_still_is_no_zero(void **state)
     rrto_energy_meter_fini(&meter);
 }
 
+/* Whoever runs this test may not read root/path until allow; skips where that cannot be had. */
+static void deny(const char *path)
+{
+    char full[512];
+    snprintf(full, sizeof full, "%s/%s", root, path);
+    assert_int_equal(chmod(full, 0), 0);
+    if (geteuid() == 0 && seteuid(65534) != 0) /* root may read anything */
+        skip();
+    bool fits = faccessat(AT_FDCWD, root, X_OK, AT_EACCESS) == 0 && faccessat(AT_FDCWD, full, R_OK, AT_EACCESS) != 0;
+    if (fits)
+        return;
+    assert_int_equal(seteuid(getuid()), 0);
+    skip();
+}
+
+static void allow(const char *path)
+{
+    char full[512];
+    snprintf(full, sizeof full, "%s/%s", root, path);
+    assert_int_equal(seteuid(getuid()), 0);
+    assert_int_equal(chmod(full, 0644), 0);
+}
+
+static void says_the_fix(const char *path)
+{
+    char fix[600];
+    snprintf(fix, sizeof fix, "; run as root, or let it be read: sudo chmod a+r %s/%s", root, path);
+    if (!strstr(why, fix))
+        fail_msg("says '%s', not '%s'", why, fix);
+}
+
+static void refused_when_denied(enum rrto_energy_backend backend, const char *path)
+{
+    struct rrto_energy_sensor *sensor = NULL;
+    deny(path);
+    enum rrto_status status = rrto_energy_open(backend, &places, &sensor, why, sizeof why);
+    allow(path);
+    assert_int_equal(status, RRTO_REFUSED);
+    assert_null(sensor);
+    says_the_fix(path);
+}
+
+/* What it may no longer read gives no joules, not zero of them. */
+static void no_figure_once_denied(struct rrto_energy_sensor *sensor, const char *path)
+{
+    struct rrto_energy_meter meter = {0};
+    struct rrto_energy_figure figure;
+    sample(sensor, &meter, second_ns);
+    deny(path);
+    enum rrto_status status = rrto_energy_sample(sensor, &meter, 3 * second_ns, why, sizeof why);
+    allow(path);
+    assert_int_equal(status, RRTO_REFUSED);
+    says_the_fix(path);
+    assert_int_equal(meter.n, 1);
+    assert_int_equal(rrto_energy_measure(&meter, second_ns, 3 * second_ns, 0, &figure), RRTO_INVALID);
+    rrto_energy_meter_fini(&meter);
+}
+
 static void rapl_without_permission_says_the_reason_and_the_fix(void **state)
 {
     (void)state;
-    char path[256];
+    char any[2000];
     struct rrto_energy_sensor *sensor = NULL;
     refused(RRTO_ENERGY_RAPL, RRTO_NOT_FOUND, "no RAPL zone");
     rapl_zone("intel-rapl:0", "package-0", "5", "1000");
-    snprintf(path, sizeof path, "%s/class/powercap/intel-rapl:0/energy_uj", root);
-    assert_int_equal(chmod(path, 0400), 0);
-    bool is_root = geteuid() == 0;
-    if (is_root) /* root may read anything */
-        assert_int_equal(seteuid(65534), 0);
-    else
-        assert_int_equal(chmod(path, 0), 0);
-    bool reachable = access(".", X_OK) == 0;
+    deny("class/powercap/intel-rapl:0/energy_uj");
     enum rrto_status status = rrto_energy_open(RRTO_ENERGY_RAPL, &places, &sensor, why, sizeof why);
-    char any[2000];
     enum rrto_status any_status = rrto_energy_open_any(&places, &sensor, any, sizeof any);
-    if (is_root)
-        assert_int_equal(seteuid(0), 0);
-    if (!reachable)
-        skip(); /* this folder is closed to others */
+    allow("class/powercap/intel-rapl:0/energy_uj");
     assert_int_equal(status, RRTO_REFUSED);
     assert_null(sensor);
-    assert_non_null(strstr(why, "CVE-2020-8694"));
-    assert_non_null(strstr(why, "sudo chmod a+r ./sensor_test"));
+    says_the_fix("class/powercap/intel-rapl:0/energy_uj");
+    assert_non_null(strstr(why, "by root only (since CVE-2020-8694)"));
     assert_int_equal(any_status, RRTO_REFUSED);
     assert_non_null(strstr(any, "no INA3221"));
     assert_non_null(strstr(any, "CVE-2020-8694"));
     assert_non_null(strstr(any, "no battery"));
+    refused_when_denied(RRTO_ENERGY_RAPL, "class/powercap/intel-rapl:0/name");
+    refused_when_denied(RRTO_ENERGY_RAPL, "class/powercap/intel-rapl:0/max_energy_range_uj");
+    rapl_zone("intel-rapl:1", "psys", "5", "1000"); /* has everything in it */
+    deny("class/powercap/intel-rapl:0/name");
+    status = rrto_energy_open(RRTO_ENERGY_RAPL, &places, &sensor, why, sizeof why);
+    allow("class/powercap/intel-rapl:0/name");
+    assert_int_equal(status, RRTO_OK);
+    rrto_energy_close(sensor);
+}
+
+static void ina3221_without_permission_says_the_reason_and_the_fix(void **state)
+{
+    (void)state;
+    static const char *const needed[] = {"name", "in1_label", "in1_enable", "in1_input", "curr1_input"};
+    char path[128];
+    struct rrto_energy_sensor *sensor = NULL;
+    ina3221_channel("hwmon3", 1, "VDD_GPU_SOC", "5000", "1000");
+    ina3221_channel("hwmon3", 2, "VDD_CPU_CV", "5000", "1000");
+    put("class/hwmon/hwmon3/in1_enable", "1");
+    for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++) { /* the other rail alone would be too little */
+        snprintf(path, sizeof path, "class/hwmon/hwmon3/%s", needed[i]);
+        refused_when_denied(RRTO_ENERGY_INA3221, path);
+    }
+    put("class/hwmon/hwmon3/in2_label", "VDD_IN"); /* has everything in it */
+    deny("class/hwmon/hwmon3/in1_label");
+    enum rrto_status status = rrto_energy_open(RRTO_ENERGY_INA3221, &places, &sensor, why, sizeof why);
+    allow("class/hwmon/hwmon3/in1_label");
+    assert_int_equal(status, RRTO_OK);
+    no_figure_once_denied(sensor, "class/hwmon/hwmon3/curr2_input");
+    rrto_energy_close(sensor);
+}
+
+static void a_battery_without_permission_says_the_reason_and_the_fix(void **state)
+{
+    (void)state;
+    static const char *const needed[] = {"type", "status", "power_now"};
+    char path[128];
+    put("class/power_supply/BAT0/type", "Battery");
+    put("class/power_supply/BAT0/status", "Discharging");
+    put("class/power_supply/BAT0/power_now", "8500000");
+    put("class/power_supply/BAT1/type", "Battery");
+    put("class/power_supply/BAT1/status", "Discharging");
+    put("class/power_supply/BAT1/voltage_now", "10000000");
+    put("class/power_supply/BAT1/current_now", "150000");
+    for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++) {
+        snprintf(path, sizeof path, "class/power_supply/BAT0/%s", needed[i]);
+        refused_when_denied(RRTO_ENERGY_BATTERY, path);
+    }
+    refused_when_denied(RRTO_ENERGY_BATTERY, "class/power_supply/BAT1/voltage_now");
+    refused_when_denied(RRTO_ENERGY_BATTERY, "class/power_supply/BAT1/current_now");
+    struct rrto_energy_sensor *sensor = opened(RRTO_ENERGY_BATTERY);
+    no_figure_once_denied(sensor, "class/power_supply/BAT0/status");
+    rrto_energy_close(sensor);
+}
+
+static void a_battery_names_the_file_that_failed(void **state)
+{
+    (void)state;
+    put("class/power_supply/BAT0/type", "Battery");
+    put("class/power_supply/BAT0/power_now", "8500000");
+    refused(RRTO_ENERGY_BATTERY, RRTO_IO, "BAT0/status: No such file");
 }
 
 static void a_battery_tells_while_it_discharges(void **state)
@@ -362,7 +472,10 @@ int main(void)
         ON_A_TREE(rapl_prefers_the_platform),
         ON_A_TREE(rapl_that_stands_still_is_no_zero),
         ON_A_TREE(rapl_without_permission_says_the_reason_and_the_fix),
+        ON_A_TREE(ina3221_without_permission_says_the_reason_and_the_fix),
         ON_A_TREE(a_battery_tells_while_it_discharges),
+        ON_A_TREE(a_battery_without_permission_says_the_reason_and_the_fix),
+        ON_A_TREE(a_battery_names_the_file_that_failed),
         ON_A_TREE(nvml_counts),
         ON_A_TREE(idle_is_a_mean),
         ON_A_TREE(a_sampler_covers_what_ends_at_its_stop),
