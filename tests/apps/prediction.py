@@ -59,7 +59,7 @@ PROGRAMS = {
         static("image_app", ("5-6", "0"), 58),
         static("image_app_held"),
         static("gpt", ("4-9", "0"), 4241, limit=20 * 150, frames=8, frame_bytes=128),
-        static("gpt_static", ("4-9", "0"), 1349, frames=8, frame_bytes=128),
+        static("gpt_static", ("4-9", "0"), 1349, frames=8, frame_bytes=128, second=14),
         static("gpt_fp16", ("4-9", "0"), 9371, frames=8, frame_bytes=128),
         static("adapt_vit_b", ("11", "1"), 2784, limit=1500, second=12),
         Program("ssdlite", 16, "real", 1000000, settles=False, second=25, predicted=99.6, jumps=5, changed=8331,
