@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """How closely rrto link, in real time, follows its description: the rate of a saturated link in each half second, and the time of single bytes,
-within 2 %. (The arithmetic alone, over 30 s: tests/unit/cli/link_test.c.) `link_accuracy.py SECONDS` takes longer than the test's 4 s.
+within 2 %. (The arithmetic alone, over 30 s: tests/unit/cli/link_test.c.) `link_accuracy.py SECONDS` takes longer than the 4 s of the medium tier: the long one takes 30.
 Other programs that take the processor away show as an error; the median of the windows is compared, and the worst ones are printed."""
 
 import os
