@@ -3,8 +3,8 @@
 #include "replay/predict.h"
 
 enum {
-    JUMP_BYTES = 4, /* what a record costs that begins elsewhere: its head, and that of the one after it */
-    MAX_PASSED = 16,
+    JUMP_BYTES = 4,  /* what a record costs that begins elsewhere: its head, and that of the one after it */
+    MAX_PASSED = 16, /* ops that were passed over and are compared */
 };
 
 /* A token names sizes, too. An op that differs in those alone, where a loop runs over another number of things than the

@@ -7,6 +7,8 @@
 #include "replay/record.h"
 #include "seq/seq.h"
 
+#include <string.h>
+
 struct rrto_prediction {
     uint64_t source; /* RRTO_RECORD_NO_SOURCE: none, the op is to travel literally */
     bool jump;       /* it is not where the lane was expected to go on */

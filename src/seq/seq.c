@@ -301,6 +301,7 @@ static uint64_t jump(const struct rrto_seq *seq, const uint64_t *found, unsigned
     return RRTO_SEQ_NONE;
 }
 
+/* Of a position's low half, at most RESUME_LIFE ahead when it was set. */
 static bool is_over(const struct rrto_seq *seq, uint32_t until)
 {
     return until - (uint32_t)seq->head > RESUME_LIFE;

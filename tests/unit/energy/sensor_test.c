@@ -328,18 +328,24 @@ static void ina3221_without_permission_says_the_reason_and_the_fix(void **state)
     rrto_energy_close(sensor);
 }
 
-static void a_battery_without_permission_says_the_reason_and_the_fix(void **state)
+/* One that tells 8.5 W, one that tells 10 V and a current (uA), whose sign depends on the driver. */
+static void two_batteries(const char *current)
 {
-    (void)state;
-    static const char *const needed[] = {"type", "status", "power_now"};
-    char path[128];
     put("class/power_supply/BAT0/type", "Battery");
     put("class/power_supply/BAT0/status", "Discharging");
     put("class/power_supply/BAT0/power_now", "8500000");
     put("class/power_supply/BAT1/type", "Battery");
     put("class/power_supply/BAT1/status", "Discharging");
     put("class/power_supply/BAT1/voltage_now", "10000000");
-    put("class/power_supply/BAT1/current_now", "150000");
+    put("class/power_supply/BAT1/current_now", current);
+}
+
+static void a_battery_without_permission_says_the_reason_and_the_fix(void **state)
+{
+    (void)state;
+    static const char *const needed[] = {"type", "status", "power_now"};
+    char path[128];
+    two_batteries("150000");
     for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++) {
         snprintf(path, sizeof path, "class/power_supply/BAT0/%s", needed[i]);
         refused_when_denied(RRTO_ENERGY_BATTERY, path);
@@ -364,13 +370,7 @@ static void a_battery_tells_while_it_discharges(void **state)
     (void)state;
     struct rrto_energy_meter meter = {0};
     put("class/power_supply/AC/type", "Mains");
-    put("class/power_supply/BAT0/type", "Battery");
-    put("class/power_supply/BAT0/status", "Discharging");
-    put("class/power_supply/BAT0/power_now", "8500000");
-    put("class/power_supply/BAT1/type", "Battery");
-    put("class/power_supply/BAT1/status", "Discharging");
-    put("class/power_supply/BAT1/voltage_now", "10000000");
-    put("class/power_supply/BAT1/current_now", "-150000");
+    two_batteries("-150000");
     put("class/power_supply/mouse/type", "Battery");
     put("class/power_supply/mouse/scope", "Device");
     put("class/power_supply/mouse/status", "Discharging");
