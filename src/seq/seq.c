@@ -20,17 +20,17 @@ enum {
     OPS_PER_OBJECT = 64,    /* likewise, of what lasts */
     FETCH_AHEAD = 32,       /* ops: where the places will be written next, in time */
     MAX_TABLE = 1 << 16,    /* slots per context length; half as many as the window has ops, in a small one */
-    TRUSTED = 2,            /* times that what was read would have told better where to go on */
-    TRUST_MAX = 7,
-    TRUST_LOSS = 4, /* of a time that it told worse */
-    TIE_AFTER = 16, /* ops */
-    ONCE = 2,       /* times that an op comes though it is not expected again, until it is */
-    ONCE_SCAN = 64, /* ops in a row that are not expected again: no more are passed over */
+    TRUST_MAX = 7,          /* times that what was read has told better where to go on */
+    TRUST_LOSS = 4,         /* what a time that it told worse takes off */
+    TIE_AFTER = 16,         /* ops */
+    ONCE = 2,               /* times that an op comes though it is not expected again, until it is */
+    ONCE_SCAN = 64,         /* ops in a row that are not expected again: no more are passed over */
     MAX_DISTANCE = (1 << 22) - 1,
 };
 
 static const unsigned context_length[N_CONTEXTS] = {16, 8, 4, 2, 1};
 #define MULTIPLIER UINT64_C(0x9e3779b97f4a7c15)
+#define ANY_VALUE ((uint64_t)1 << 32) /* none has it: whatever was read */
 
 struct lane {
     uint64_t expected;     /* where the next op should be, or NONE */
@@ -39,7 +39,7 @@ struct lane {
     uint64_t rival;        /* where the lane would go on, had it decided otherwise on what it read, or NONE */
     uint32_t resume_until; /* a position, its low half */
     uint32_t passed_by; /* how far before `expected` the first op is that was passed over on the way there; 0: none */
-    uint32_t read_at;   /* position of the op behind which it was read, its low half */
+    uint32_t read_at;   /* position of the op before which it was read, its low half */
     bool by_value;      /* whether the value decided */
     uint8_t once;       /* what the last op's place gets if it has made something */
     uint8_t at;         /* in sums[]: of the last op; MAX_CONTEXT at least */
@@ -67,7 +67,7 @@ struct place {
     uint32_t name; /* a hash of the token of the op that it was first taken for, mostly its own: what contexts are of */
     uint32_t next : 22; /* distance to the lane's next op, 0 = not known */
     uint32_t once : 2;  /* it has made what lasts: not expected again, until it has come so often nevertheless */
-    int8_t trust;       /* how well what was read behind it has told what came then; < 0: badly */
+    int8_t trust;       /* what was read before it: how well that tells what comes then, < 0: badly */
 };
 
 _Static_assert(sizeof(struct place) == 16, "what docs/replay.md says");
@@ -78,7 +78,7 @@ struct rrto_seq {
     unsigned levels;
     struct place *places;
     struct rrto_context contexts[N_CONTEXTS];
-    struct rrto_context values;  /* long contexts, and what was read behind them: where the lane went on then */
+    struct rrto_context values;  /* long contexts, and what was read behind them, or anything: where the lane went on */
     struct rrto_context objects; /* where what lasts was made */
     struct lane lanes[RRTO_SEQ_LANES];
 
@@ -383,7 +383,7 @@ static inline void judge(struct rrto_seq *seq, struct lane *lane, uint64_t posit
 }
 
 /* The lane went on by what it had read, or in spite of it; the rival is the other way. The first op that tells them
- * apart decides whether the value is trusted here, the next time; where TIE_AFTER ops do not, following was as good. */
+ * apart decides how far values are trusted here, the next time; where TIE_AFTER ops do not, following was as good. */
 static void settle(struct rrto_seq *seq, struct lane *lane, uint64_t token, bool matched, uint64_t oldest)
 {
     uint64_t rival = lane->rival, age = (uint32_t)((uint32_t)seq->head - lane->read_at);
@@ -426,8 +426,8 @@ uint64_t rrto_seq_push(struct rrto_seq *seq, unsigned lane_number, uint64_t toke
     }
     judge(seq, lane, position, source, matched);
 
-    *place(seq, position) =
-        (struct place){.token = token, .name = name, .trust = source == RRTO_SEQ_NONE ? 0 : place(seq, source)->trust};
+    struct place *at = place(seq, position);
+    *at = (struct place){.token = token, .name = name, .trust = at->trust};
     if (lane->last != RRTO_SEQ_NONE && position - lane->last <= at_most(seq->mask, MAX_DISTANCE))
         place(seq, lane->last)->next = (position - lane->last) & MAX_DISTANCE;
     __builtin_prefetch(place(seq, position + FETCH_AHEAD), 1);
@@ -477,23 +477,31 @@ void rrto_seq_ended(struct rrto_seq *seq, uint64_t object)
         place(seq, made_at)->once = 0;
 }
 
+/* The lane has read `value` behind context c. Where a lane went on when it last did. */
+static inline uint64_t read_before(struct rrto_seq *seq, const struct lane *lane, unsigned c, uint64_t value)
+{
+    return rrto_context_update(&seq->values, mix(hash_of(lane, c) + (value * N_LONG + c) * MULTIPLIER), seq->head);
+}
+
 void rrto_seq_observe(struct rrto_seq *seq, unsigned lane_number, uint32_t value, uint64_t oldest)
 {
     struct lane *lane = &seq->lanes[lane_number];
     uint64_t found[N_LONG], next = RRTO_SEQ_NONE;
     if (!(seq->levels & RRTO_SEQ_VALUES) || lane->last == RRTO_SEQ_NONE)
         return;
+    uint64_t like = read_before(seq, lane, N_LONG - 1, ANY_VALUE);
+    int8_t trust = kept(seq, like, oldest) ? place(seq, like)->trust : 0;
+    place(seq, seq->head)->trust = trust; /* nobody's now, and soon that of the lane's next op */
     for (unsigned c = 0; c < N_LONG; c++)
-        found[c] = rrto_context_update(&seq->values,
-                                       mix(hash_of(lane, c) + ((uint64_t)value * N_LONG + c) * MULTIPLIER), seq->head);
+        found[c] = read_before(seq, lane, c, value);
     for (unsigned c = 0; c < N_LONG && next == RRTO_SEQ_NONE; c++)
         next = kept(seq, found[c], oldest) ? past_once(seq, found[c]) : RRTO_SEQ_NONE;
     if (next == RRTO_SEQ_NONE || next == lane->expected)
         return;
     bool known = kept(seq, lane->expected, oldest);
-    lane->by_value = !known || place(seq, lane->last)->trust >= TRUSTED;
+    lane->by_value = !known || trust >= 0;
     lane->rival = !known ? RRTO_SEQ_NONE : lane->by_value ? lane->expected : next;
-    lane->read_at = (uint32_t)lane->last;
+    lane->read_at = (uint32_t)seq->head;
     if (lane->by_value) {
         lane->expected = next;
         lane->passed_by = 0;

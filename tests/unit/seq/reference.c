@@ -11,7 +11,7 @@ struct op {
     uint64_t token, alias;   /* alias: the token of the op that it was first taken for */
     uint64_t previous, next; /* of its lane; NONE: there is none */
     uint32_t value;          /* that its lane read before it; 0: none */
-    int trust;               /* in such values, there */
+    int trust;               /* in what is read there */
     uint64_t object;         /* that it has made; 0: none */
     int once;                /* and that lasts: how often it has to come again until it is expected */
 };
@@ -181,8 +181,8 @@ static uint64_t ahead(const struct present *present, uint64_t position)
 
 /* --- the rule --- */
 
-/* What was read decides from the second time on that it would have decided better; one wrong decision outweighs four
- * right ones, and where both ways are the same for 16 ops, it was not needed. */
+/* What is read decides unless it has decided worse behind the same 4 ops; one wrong decision outweighs four right ones,
+ * and where both ways are the same for 16 ops, it was not needed. */
 static void settle(const struct present *present, struct lane *lane, bool matched, bool other)
 {
     const struct reference *r = present->reference;
@@ -247,7 +247,7 @@ uint64_t reference_push(struct reference *reference, unsigned lane_number, uint6
                                            .previous = lane->last,
                                            .next = NONE,
                                            .value = lane->value,
-                                           .trust = found == NONE ? 0 : reference->ops[found].trust};
+                                           .trust = reference->ops[position].trust};
     if (lane->last != NONE)
         reference->ops[lane->last].next = position;
     lane->value = 0;
@@ -260,11 +260,14 @@ uint64_t reference_push(struct reference *reference, unsigned lane_number, uint6
 void reference_observe(struct reference *reference, unsigned lane_number, uint32_t value, uint64_t oldest)
 {
     struct lane *lane = &reference->lanes[lane_number];
-    const struct op *ops = reference->ops;
+    struct op *ops = reference->ops;
     const struct present present = {.reference = reference, .oldest = oldest};
-    uint64_t next = NONE;
+    uint64_t next = NONE, like = reference->head;
     if (lane->last == NONE)
         return;
+    while (like-- > 0 && !(ops[like].value && same_ops(ops, ops[like].previous, lane->last, 4)))
+        ;
+    ops[reference->head].trust = kept(&present, like) ? ops[like].trust : 0;
     lane->value = value;
     for (unsigned k = 16; k >= 4 && next == NONE; k /= 2) {
         uint64_t at = reference->head;
@@ -275,9 +278,9 @@ void reference_observe(struct reference *reference, unsigned lane_number, uint32
     if (next == NONE || next == lane->expected)
         return;
     bool known = kept(&present, lane->expected);
-    lane->by_value = !known || ops[lane->last].trust >= 2;
+    lane->by_value = !known || ops[reference->head].trust >= 0;
     lane->rival = !known ? NONE : lane->by_value ? lane->expected : next;
-    lane->read_at = lane->last;
+    lane->read_at = reference->head;
     if (lane->by_value) {
         lane->expected = next;
         lane->passed = NONE;

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { ROUNDS = 600, OPS = 700, MAX_LANES = 5, MAX_OPS = 1 << 16 };
+enum { ROUNDS = 600, OPS = 700, MAX_LANES = 5, MAX_OPS = 1 << 20 };
 
 static uint64_t seed;
 static unsigned below(unsigned n)
