@@ -23,7 +23,7 @@ enum {
     TRUST_MAX = 7,          /* times that what was read has told better where to go on */
     TRUST_LOSS = 4,         /* what a time that it told worse takes off */
     TIE_AFTER = 16,         /* ops */
-    ONCE = 2,               /* times that an op comes though it is not expected again, until it is */
+    ONCE = 3,               /* times that an op comes though it is not expected again, until it is */
     ONCE_SCAN = 64,         /* ops in a row that are not expected again: no more are passed over */
     MAX_DISTANCE = (1 << 22) - 1,
 };

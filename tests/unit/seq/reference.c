@@ -205,7 +205,7 @@ static uint64_t find(const struct present *present, struct lane *lane)
     bool matched = agrees(present, lane->expected);
     if (lane->rival != NONE)
         settle(present, lane, matched, agrees(present, lane->rival));
-    lane->once = matched ? once_less(&present->reference->ops[lane->expected]) : 2;
+    lane->once = matched ? once_less(&present->reference->ops[lane->expected]) : 3;
     if (matched)
         return lane->expected; /* follow */
     /* it was not expected again, and comes nevertheless */

@@ -344,7 +344,7 @@ static void test_once(void **state)
         for (uint64_t i = 0; i < 20; i++)
             (void)rrto_seq_push(seq, 0, 700 + i, 0);
         for (uint64_t i = 1; i <= 8; i++)
-            assert_true(pass(seq, true, 1000 * i) == 0 || i < 6);
+            assert_true(pass(seq, true, 1000 * i) == 0 || i < 7);
         rrto_seq_destroy(seq);
     }
 }
