@@ -339,20 +339,22 @@ def adaptation(device, n_frames, arguments):
         yield {"logits": adapt.adapt(model, optimizer, adapt.batch(photo, index, 2), device).unsqueeze(0)}
 
 
-@workload("adapt_vit_b")
-def adapt_vit_b(device, n_frames):
-    """The adaptation step on ViT-B/16 and four images: much work for a CPU."""
+def adaptation_vit_b(device, n_frames, arguments):
+    """The adaptation step on ViT-B/16 and four images: much work for a CPU. With momentum, the second step is the first to scale it."""
     import adapt
 
+    (momentum,) = arguments
     torch.manual_seed(2)
     model = models.vit_b_16(weights=None, dropout=0.1).to(device).train().requires_grad_(False)
     norms = [module for module in model.modules() if isinstance(module, nn.LayerNorm)]
-    optimizer = torch.optim.SGD([p.requires_grad_() for m in norms for p in m.parameters()], lr=1e-2, momentum=0.9)
+    optimizer = torch.optim.SGD([p.requires_grad_() for m in norms for p in m.parameters()], lr=1e-2, momentum=momentum)
     for _ in range(n_frames):
         batch = torch.cat(list(images(4)))
         yield {"logits": adapt.adapt(model, optimizer, batch, device).unsqueeze(0)}
 
 
+workload("adapt_vit_b", 0.0)(adaptation_vit_b)
+workload("adapt_vit_b_momentum", 0.9)(adaptation_vit_b)
 workload("adapt", 0.1)(adaptation)
 workload("adapt_no_dropout", 0.0)(adaptation)
 
