@@ -64,14 +64,13 @@ struct drive {
     struct family family;
     uint64_t window, at, digest;
     uint64_t max_steps, steps, max_boundary_steps;
-    bool makes; /* most ops make what lasts, and some end it */
 };
 
-static void drive_open(struct drive *drive, enum family_kind kind, uint64_t window, bool makes)
+static void drive_open(struct drive *drive, enum family_kind kind, uint64_t window, unsigned told)
 {
-    *drive = (struct drive){.seq = rrto_seq_create(window), .window = window, .makes = makes};
+    *drive = (struct drive){.seq = rrto_seq_create(window), .window = window};
     assert_non_null(drive->seq);
-    family_open(&drive->family, kind);
+    family_open(&drive->family, kind, told);
 }
 
 /* n ops, with an inference every INFERENCE ops and two lanes in turn for long stretches. */
@@ -87,14 +86,14 @@ static void drive(struct drive *drive, uint64_t n)
                 drive->max_boundary_steps = n_steps - before;
             assert_true(drive->max_boundary_steps <= MAX_BOUNDARY_STEPS);
         }
-        uint64_t token = family_next(&drive->family);
+        struct family_op op = family_next(&drive->family);
         before = n_steps;
         unsigned lane = (unsigned)(drive->at / 1000 % 2);
-        uint64_t source = rrto_seq_push(drive->seq, lane, token, oldest);
-        if (drive->makes && drive->at % 200 < 190)
-            rrto_seq_made(drive->seq, lane, token);
-        else if (drive->makes)
-            rrto_seq_ended(drive->seq, token);
+        uint64_t source = rrto_seq_push(drive->seq, lane, op.token, oldest);
+        if (op.makes)
+            rrto_seq_made(drive->seq, lane, op.object);
+        else if (op.ends)
+            rrto_seq_ended(drive->seq, op.object);
         uint64_t steps = n_steps - before;
         drive->steps += steps;
         if (steps > drive->max_steps)
@@ -114,7 +113,7 @@ static void test_steps(void **state)
     for (unsigned kind = 0; kind < FAMILY_KINDS; kind++)
         for (unsigned w = 0; w < 6; w++) {
             struct drive d;
-            drive_open(&d, (enum family_kind)kind, windows[w % 3], w >= 3);
+            drive_open(&d, (enum family_kind)kind, windows[w % 3], w >= 3 ? FAMILY_MAKES : 0);
             drive(&d, d.window * LAPS);
             if (getenv("SAY"))
                 print_message("%-16s %7llu ops: %llu steps at most, %.1f on average; boundary %llu\n",
@@ -131,9 +130,9 @@ static void test_determinism(void **state)
     (void)state;
     for (unsigned kind = 0; kind < FAMILY_KINDS; kind++) {
         struct drive a, b;
-        drive_open(&a, (enum family_kind)kind, SMALL, false);
+        drive_open(&a, (enum family_kind)kind, SMALL, 0);
         drive(&a, 1234);
-        drive_open(&b, (enum family_kind)kind, SMALL, false);
+        drive_open(&b, (enum family_kind)kind, SMALL, 0);
         while (b.at < (uint64_t)SMALL * LAPS) {
             drive(&b, 97);
             drive(&a, b.at - a.at < 200 ? b.at - a.at : 31);
@@ -203,7 +202,7 @@ static void test_memory(void **state)
         struct drive d;
         uint64_t all[3], resident[3];
         bytes(&all[0], &resident[0]);
-        drive_open(&d, (enum family_kind)kind, LARGE, false);
+        drive_open(&d, (enum family_kind)kind, LARGE, 0);
         bytes(&all[1], &resident[1]);
         assert_in_range(all[1] - all[0], 1, (uint64_t)64 * LARGE); /* bytes for each remembered op */
         n_allocations = 0;
