@@ -22,7 +22,7 @@ static uint64_t spread(uint64_t x)
     return (x ^ (x >> 31)) | 1;
 }
 
-static unsigned random_below(uint64_t *seed, unsigned n)
+unsigned family_below(uint64_t *seed, unsigned n)
 {
     *seed = *seed * 6364136223846793005u + 1442695040888963407u;
     return (unsigned)((*seed >> 33) % n);
@@ -30,7 +30,7 @@ static unsigned random_below(uint64_t *seed, unsigned n)
 
 static unsigned below(struct family *family, unsigned n)
 {
-    return random_below(&family->seed, n);
+    return family_below(&family->seed, n);
 }
 
 void family_open(struct family *family, enum family_kind kind, unsigned told)
@@ -103,7 +103,7 @@ struct family_op family_next(struct family *family)
     bool ends = family->at % ENDS_EVERY >= ENDS_EVERY - ENDS, makes = family->told & FAMILY_MAKES;
     struct family_op op = {.token = next_token(family), .makes = makes && !ends, .ends = makes && ends};
     op.object = makes ? op.token : 0;
-    if (family->told & FAMILY_READS && random_below(&family->read_seed, READ_EVERY) == 0)
-        op.value = 1 + random_below(&family->read_seed, VALUES);
+    if (family->told & FAMILY_READS && family_below(&family->read_seed, READ_EVERY) == 0)
+        op.value = 1 + family_below(&family->read_seed, VALUES);
     return op;
 }

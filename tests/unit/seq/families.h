@@ -46,4 +46,7 @@ struct family {
 void family_open(struct family *family, enum family_kind kind, unsigned told);
 struct family_op family_next(struct family *family);
 
+/* The next of a series of numbers below n that look random; the seed may be anything. */
+unsigned family_below(uint64_t *seed, unsigned n);
+
 #endif
