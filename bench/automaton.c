@@ -23,6 +23,7 @@ struct automaton {
     struct edge *edges;
     uint32_t *buckets;
     uint64_t *tokens;
+    uint64_t expected; /* the next op's token, 0: unknown */
     uint64_t n_all, mask;
     uint32_t n_states, n_edges, n_tokens, last;
 };
@@ -95,7 +96,7 @@ static uint32_t clone(struct automaton *a, uint32_t of, uint32_t length)
     return made;
 }
 
-static uint64_t push(void *search, const struct bench_op *op, bool *ret_found)
+static struct bench_answer push(void *search, const struct bench_op *op)
 {
     struct automaton *a = search;
     uint64_t token = op->token;
@@ -118,8 +119,9 @@ static uint64_t push(void *search, const struct bench_op *op, bool *ret_found)
     }
     a->last = made;
     uint32_t suffix = a->states[made].link;
-    *ret_found = suffix != ROOT;
-    return suffix == ROOT ? 0 : a->tokens[a->states[suffix].end + 1];
+    bool predicted = a->expected == token;
+    a->expected = suffix == ROOT ? 0 : a->tokens[a->states[suffix].end + 1];
+    return (struct bench_answer){predicted, suffix != ROOT};
 }
 
 static uint64_t bytes(const void *search)

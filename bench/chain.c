@@ -14,6 +14,7 @@ struct chain {
     uint32_t *before; /* by position: the one before with the same hash, + 1 */
     uint32_t *heads;  /* by hash, + 1 */
     uint64_t mask, n, head;
+    uint64_t expected; /* the next op's token, 0: unknown */
 };
 
 static void destroy(void *search)
@@ -47,15 +48,16 @@ static void *create(uint64_t n, uint64_t n_all)
     return NULL;
 }
 
-static uint64_t push(void *search, const struct bench_op *op, bool *ret_found)
+static struct bench_answer push(void *search, const struct bench_op *op)
 {
     struct chain *chain = search;
     uint64_t at = chain->head++, hash = 0, best = 0;
     unsigned longest = 0;
     chain->tokens[at & chain->mask] = op->token;
-    *ret_found = false;
+    bool predicted = chain->expected == op->token;
+    chain->expected = 0;
     if (at + 1 < MINIMUM)
-        return 0;
+        return (struct bench_answer){predicted, false};
     for (unsigned i = 0; i < MINIMUM; i++)
         hash = hash * UINT64_C(0x9e3779b97f4a7c15) + chain->tokens[(at - i) & chain->mask];
     uint32_t *head = &chain->heads[(hash ^ hash >> 32) & chain->mask];
@@ -76,8 +78,9 @@ static uint64_t push(void *search, const struct bench_op *op, bool *ret_found)
     }
     chain->before[at & chain->mask] = *head;
     *head = (uint32_t)at + 1;
-    *ret_found = longest > 0;
-    return longest ? chain->tokens[(best + 1) & chain->mask] : 0;
+    if (longest)
+        chain->expected = chain->tokens[(best + 1) & chain->mask];
+    return (struct bench_answer){predicted, longest > 0};
 }
 
 static uint64_t bytes(const void *search)

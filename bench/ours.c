@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* src/seq behind bench/seq's interface, driven as issue() drives it. */
+/* src/seq behind bench/seq's interface, driven as issue() drives it, but that nothing is insisted on: that is for who
+ * compares bytes to say. */
 #include "search.h"
 
 #include "seq/seq.h"
@@ -36,7 +37,7 @@ static void *create(uint64_t n, uint64_t n_all)
     return NULL;
 }
 
-static uint64_t push(void *search, const struct bench_op *op, bool *ret_found)
+static struct bench_answer push(void *search, const struct bench_op *op)
 {
     struct ours *ours = search;
     uint64_t oldest = ours->head > ours->n ? ours->head - ours->n : 0;
@@ -44,10 +45,17 @@ static uint64_t push(void *search, const struct bench_op *op, bool *ret_found)
         rrto_seq_result(ours->seq);
         (void)rrto_seq_boundary(ours->seq);
     }
-    *ret_found = rrto_seq_push(ours->seq, op->lane, op->token, oldest) != RRTO_SEQ_NONE;
-    ours->head++;
+    if (op->value)
+        rrto_seq_observe(ours->seq, op->lane, op->value, oldest);
     uint64_t expected = rrto_seq_expected(ours->seq, op->lane);
-    return expected == RRTO_SEQ_NONE ? 0 : rrto_seq_token(ours->seq, expected);
+    bool predicted = expected != RRTO_SEQ_NONE && rrto_seq_token(ours->seq, expected) == op->token;
+    uint64_t found = rrto_seq_push(ours->seq, op->lane, op->token, oldest);
+    if (op->makes)
+        rrto_seq_made(ours->seq, op->lane, op->object);
+    else if (op->ends)
+        rrto_seq_ended(ours->seq, op->object);
+    ours->head++;
+    return (struct bench_answer){predicted, found != RRTO_SEQ_NONE};
 }
 
 static uint64_t bytes(const void *search)

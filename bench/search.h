@@ -7,20 +7,28 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* What issue() would tell a search of an op. 24 bytes: there are ten million of them. */
 struct bench_op {
-    uint64_t token; /* not 0 */
+    uint64_t token;  /* not 0 */
+    uint64_t object; /* that it makes or ends; 0: what nothing ends */
+    uint32_t value;  /* that its lane has read before it, 0: nothing */
     uint8_t lane;
-    bool begins; /* an inference begins here */
+    bool begins;      /* an inference begins here */
+    bool makes, ends; /* what lasts */
 };
 
-/* Takes ops one by one; says after each what it thinks the next one will be. */
+struct bench_answer {
+    bool predicted; /* the op was said before it came */
+    bool found;     /* some earlier place was found for it */
+};
+
+/* Takes ops one by one. */
 struct bench_search {
     const char *name;
     /* n: how many ops are remembered; n_all: how many will be pushed. NULL: no memory */
     void *(*create)(uint64_t n, uint64_t n_all);
     void (*destroy)(void *search);
-    /* ret_found: whether some earlier place was found for this op. Returns the next op's token (of its lane), or 0. */
-    uint64_t (*push)(void *search, const struct bench_op *op, bool *ret_found);
+    struct bench_answer (*push)(void *search, const struct bench_op *op);
     uint64_t (*bytes)(const void *search); /* in use, beside the ops' own bytes */
     uint64_t max_ops;                      /* more take too long for every day */
 };

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What Operator Sequence Search costs for each op, and how well it predicts: seq [TRACE...] [--all].
  *
- * Streams: traces that RRTO_TRACE wrote (their later half is repeated to reach the length) and the hard families of
- * tests/unit/seq/families.h. Beside it, on the same tokens: a suffix automaton and hash chains. For each length n, n
- * ops fill the memory, then further ones are timed in batches of BATCH: p50 and p99 over the batches, in ns per op, one
- * CSV line each. predicted: the share of the timed ops that were said before they came. Bytes per op: the search's own,
- * beside the ops' bytes. --all: also what takes minutes (the automaton at 10 million). */
+ * Streams: traces that RRTO_TRACE wrote (their later half is repeated to reach the length), the hard families of
+ * tests/unit/seq/families.h, and the dearest of these with ops that make what lasts (+made), and values that are read
+ * (+read). Beside it, on the same tokens alone: a suffix automaton and hash chains. For each length n, n ops fill the
+ * memory, then further ones are timed in batches of BATCH: p50 and p99 over the batches, in ns per op, one CSV line
+ * each. predicted: the share of the timed ops that were said before they came. Bytes per op: the search's own, beside
+ * the ops' bytes. --all: also what takes minutes (the automaton at 10 million). */
 #include "base/clock.h"
 
 #include "streams.h"
@@ -14,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BATCH = 1000, MIN_BATCHES = 50, MAX_BATCHES = 200, MAX_STREAMS = 32, N_SEARCHES = 3, N_LENGTHS = 5, LANES = 64 };
+enum { BATCH = 1000, MIN_BATCHES = 50, MAX_BATCHES = 200, MAX_STREAMS = 32, N_SEARCHES = 3, N_LENGTHS = 5 };
 static const uint64_t lengths[N_LENGTHS] = {1000, 10000, 100000, 1000000, 10000000};
 static const struct bench_search *const searches[N_SEARCHES] = {&bench_ours, &bench_automaton, &bench_chain};
 
@@ -25,7 +26,20 @@ struct stream {
     const char *name;
     const struct bench_trace *trace; /* NULL: a family */
     enum family_kind kind;
+    unsigned told;                                 /* beside tokens, by a family */
     struct figures figures[N_SEARCHES][N_LENGTHS]; /* p50 0: not measured */
+};
+/* Families with more than tokens: the dearest of all, and the dearest of those whose ops come back, half of them or
+ * nearly all of them as predicted. */
+static const struct stream told_streams[] = {
+    {.name = "random+made", .kind = FAMILY_RANDOM, .told = FAMILY_MAKES},
+    {.name = "random+made+read", .kind = FAMILY_RANDOM, .told = FAMILY_MAKES | FAMILY_READS},
+    {.name = "de-bruijn-2+made+read", .kind = FAMILY_DE_BRUIJN_2, .told = FAMILY_MAKES | FAMILY_READS},
+    {.name = "moving-change+made+read", .kind = FAMILY_MOVING, .told = FAMILY_MAKES | FAMILY_READS},
+};
+enum {
+    N_TOLD_STREAMS = sizeof told_streams / sizeof told_streams[0],
+    MAX_TRACES = MAX_STREAMS - FAMILY_KINDS - N_TOLD_STREAMS
 };
 static struct stream streams[MAX_STREAMS];
 static unsigned n_streams;
@@ -40,22 +54,21 @@ static void measure(const struct bench_search *search, const struct bench_op *op
                     struct figures *ret)
 {
     static double samples[MAX_BATCHES];
-    uint64_t next[LANES] = {0}, right = 0, known = 0;
-    bool found;
+    uint64_t right = 0, known = 0;
     void *state = search->create(n, n + (uint64_t)n_batches * BATCH);
     if (!state) {
         fprintf(stderr, "no memory for %s at %llu ops\n", search->name, (unsigned long long)n);
         exit(1);
     }
     for (uint64_t i = 0; i < n; i++)
-        next[ops[i].lane] = search->push(state, &ops[i], &found);
+        (void)search->push(state, &ops[i]);
     ops += n;
     for (unsigned b = 0; b < n_batches; b++, ops += BATCH) {
         uint64_t start = rrto_now_ns();
         for (unsigned i = 0; i < BATCH; i++) {
-            right += next[ops[i].lane] == ops[i].token;
-            next[ops[i].lane] = search->push(state, &ops[i], &found);
-            known += found;
+            struct bench_answer answer = search->push(state, &ops[i]);
+            right += answer.predicted;
+            known += answer.found;
         }
         samples[b] = (double)(rrto_now_ns() - start) / BATCH;
     }
@@ -78,7 +91,7 @@ static void run(struct stream *stream, unsigned length, struct bench_op *ops, bo
     if (stream->trace)
         bench_fill_trace(stream->trace, ops, n + (uint64_t)n_batches * BATCH);
     else
-        bench_fill_family(stream->kind, ops, n + (uint64_t)n_batches * BATCH);
+        bench_fill_family(stream->kind, stream->told, ops, n + (uint64_t)n_batches * BATCH);
     for (unsigned s = 0; s < N_SEARCHES; s++) {
         if (n > searches[s]->max_ops && !all)
             continue;
@@ -106,13 +119,13 @@ static void table(void)
 {
     printf(
         "\nns per op, p50 (and the share of ops that were predicted, in %%), at the most ops that each was run with\n");
-    printf("%-18s", "");
+    printf("%-24s", "");
     for (unsigned s = 0; s < N_SEARCHES; s++)
         printf(" %16s", searches[s]->name);
     printf("   bytes per op\n");
     for (unsigned i = 0; i < n_streams; i++) {
         const struct figures *last[N_SEARCHES];
-        printf("%-18s", streams[i].name);
+        printf("%-24s", streams[i].name);
         for (unsigned s = 0; s < N_SEARCHES; s++) {
             unsigned length = N_LENGTHS - 1;
             while (length > 0 && streams[i].figures[s][length].p50 <= 0)
@@ -133,9 +146,9 @@ static void table(void)
 
 int main(int argc, char **argv)
 {
-    static struct bench_trace traces[MAX_STREAMS - FAMILY_KINDS];
+    static struct bench_trace traces[MAX_TRACES];
     bool all = false;
-    for (int i = 1; i < argc && n_streams < MAX_STREAMS - FAMILY_KINDS; i++) {
+    for (int i = 1; i < argc && n_streams < MAX_TRACES; i++) {
         if (strcmp(argv[i], "--all") == 0) {
             all = true;
             continue;
@@ -147,6 +160,8 @@ int main(int argc, char **argv)
     }
     for (unsigned kind = 0; kind < FAMILY_KINDS; kind++)
         streams[n_streams++] = (struct stream){.name = family_names[kind], .kind = (enum family_kind)kind};
+    for (unsigned i = 0; i < N_TOLD_STREAMS; i++)
+        streams[n_streams++] = told_streams[i];
     struct bench_op *ops = bench_reserve((lengths[N_LENGTHS - 1] + MAX_BATCHES * BATCH) * sizeof *ops);
     if (!ops)
         return 1;

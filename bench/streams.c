@@ -4,6 +4,7 @@
 
 #include "base/status.h"
 #include "replay/optable.h"
+#include "replay/predict.h"
 #include "replay/trace.h"
 #include "replay/tracker.h"
 
@@ -55,8 +56,14 @@ bool bench_trace_read(const char *path, struct bench_trace *ret_trace)
             first = first ? first : trace.n;
             last = trace.n;
         }
-        trace.ops[trace.n++] =
-            (struct bench_op){table->token(op.bytes, op.n_bytes) | 1, (uint8_t)(op.lane % LANES), begins};
+        struct bench_op *to = &trace.ops[trace.n++];
+        *to = (struct bench_op){.token = table->token(op.bytes, op.n_bytes) | 1,
+                                .value = op.value,
+                                .lane = (uint8_t)(op.lane % LANES),
+                                .begins = begins};
+        bool lasting = rrto_predict_lasting(info, op.bytes, op.n_bytes, &to->object);
+        to->makes = lasting && info->flags & RRTO_OP_MAKES;
+        to->ends = lasting && !to->makes;
     }
     if (trace.n == 0) {
         fprintf(stderr, "%s: %s\n", path, rrto_status_text(status));
@@ -82,10 +89,17 @@ void bench_fill_trace(const struct bench_trace *trace, struct bench_op *ops, uin
     }
 }
 
-void bench_fill_family(enum family_kind kind, struct bench_op *ops, uint64_t n)
+void bench_fill_family(enum family_kind kind, unsigned told, struct bench_op *ops, uint64_t n)
 {
     struct family family;
-    family_open(&family, kind);
-    for (uint64_t i = 0; i < n; i++)
-        ops[i] = (struct bench_op){family_next(&family), 0, i > 0 && i % INFERENCE == 0};
+    family_open(&family, kind, told);
+    for (uint64_t i = 0; i < n; i++) {
+        struct family_op op = family_next(&family);
+        ops[i] = (struct bench_op){.token = op.token,
+                                   .object = op.object,
+                                   .value = op.value,
+                                   .begins = i > 0 && i % INFERENCE == 0,
+                                   .makes = op.makes,
+                                   .ends = op.ends};
+    }
 }

@@ -23,18 +23,30 @@ struct rrto_prediction rrto_predict(struct rrto_seq *seq, struct rrto_record_enc
                                     const struct rrto_optable *table, uint64_t token_hidden, bool insist, unsigned lane,
                                     uint32_t value, const uint8_t *op, size_t n_bytes);
 
-/* After it, of each op: what it has made that lasts, or ended, into the search. */
-static inline void rrto_predict_object(struct rrto_seq *seq, unsigned lane, const struct rrto_op_info *info,
-                                       const uint8_t *op, size_t n_bytes)
+/* Whether the op makes what lasts (RRTO_OP_MAKES), or ends it; which object, by its kind and id or address, 0: what
+ * nothing ends. */
+static inline bool rrto_predict_lasting(const struct rrto_op_info *info, const uint8_t *op, size_t n_bytes,
+                                        uint64_t *ret_object)
 {
     uint64_t object = 0;
     size_t n_object = info->object_kind ? sizeof(uint32_t) : sizeof(uint64_t);
     if (!(info->flags & (RRTO_OP_MAKES | RRTO_OP_ENDS)))
-        return;
+        return false;
     if (info->object_offset && info->object_offset + n_object <= n_bytes) {
         memcpy(&object, op + info->object_offset, n_object);
         object ^= (uint64_t)info->object_kind << 48;
     }
+    *ret_object = object;
+    return true;
+}
+
+/* After it, of each op: what it has made that lasts, or ended, into the search. */
+static inline void rrto_predict_object(struct rrto_seq *seq, unsigned lane, const struct rrto_op_info *info,
+                                       const uint8_t *op, size_t n_bytes)
+{
+    uint64_t object;
+    if (!rrto_predict_lasting(info, op, n_bytes, &object))
+        return;
     if (info->flags & RRTO_OP_MAKES)
         rrto_seq_made(seq, lane, object);
     else

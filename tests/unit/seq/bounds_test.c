@@ -12,11 +12,19 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* The most that one op may cost, however many ops are remembered and whatever they are: five look-ups of four ways, two
- * scans of 16 ops, six of 64 that are not expected again, one look for the sequence that is followed; and what a
- * boundary may: a look at each sequence. Raise it when the rule is made to look further, never because a stream made it
- * necessary. */
-enum { MAX_STEPS = 1600, MAX_BOUNDARY_STEPS = 128 * 12 };
+/* The most that one op may cost, however many ops are remembered and whatever they are. Raise it when the rule is made
+ * to look further, never because a stream made it necessary. */
+enum {
+    /* A push, and what the op made or ended: six look-ups of four ways, two scans of 16 ops, two of 64 that are not
+     * expected again, one look for the sequence that is followed. */
+    MAX_STEPS = 1600,
+    /* A value before it: three look-ups, three scans of 64. */
+    MAX_OBSERVE_STEPS = 900,
+    /* That it is like another op behind it: five look-ups, one scan of 64, one look for the sequence. */
+    MAX_INSIST_STEPS = 700,
+    /* A boundary: a look at each sequence. */
+    MAX_BOUNDARY_STEPS = 128 * 12,
+};
 enum { SMALL = 1 << 12, LARGE = 1 << 17, LAPS = 4, INFERENCE = 72 };
 
 static uint64_t n_steps;
@@ -59,51 +67,95 @@ void *__wrap_mmap(void *at, size_t n, int protection, int flags, int fd, off_t o
 
 /* --- driving --- */
 
+/* What the search is told, as issue() tells it. */
+enum way {
+    TOKENS, /* nothing else */
+    MAKES,  /* most ops make what lasts, and some end it */
+    ALL,    /* and values are read, and some of the ops that were not expected are like the expected one after all */
+    WAYS
+};
+
+/* Steps of one kind of call. */
+struct steps {
+    uint64_t all, max;
+};
+
 struct drive {
     struct rrto_seq *seq;
     struct family family;
-    uint64_t window, at, digest;
-    uint64_t max_steps, steps, max_boundary_steps;
-    bool makes; /* most ops make what lasts, and some end it */
+    bool insists;
+    uint64_t window, at, digest, seed;
+    struct steps push, observe, insist, boundary;
 };
 
-static void drive_open(struct drive *drive, enum family_kind kind, uint64_t window, bool makes)
+static void drive_open(struct drive *drive, enum family_kind kind, uint64_t window, enum way way)
 {
-    *drive = (struct drive){.seq = rrto_seq_create(window), .window = window, .makes = makes};
+    static const unsigned told[WAYS] = {0, FAMILY_MAKES, FAMILY_MAKES | FAMILY_READS};
+    *drive = (struct drive){.seq = rrto_seq_create(window), .window = window, .insists = way == ALL};
     assert_non_null(drive->seq);
-    family_open(&drive->family, kind);
+    family_open(&drive->family, kind, told[way]);
+}
+
+static void count(const struct drive *drive, const char *what, struct steps *steps, uint64_t n, uint64_t limit)
+{
+    steps->all += n;
+    if (n > steps->max)
+        steps->max = n;
+    if (n > limit)
+        fail_msg("%s, %llu ops remembered: at op %llu, %s cost %llu steps", family_names[drive->family.kind],
+                 (unsigned long long)drive->window, (unsigned long long)drive->at, what, (unsigned long long)n);
+}
+
+/* The op that is insisted on, the expected one or the first that was passed over; RRTO_SEQ_NONE: none. */
+static uint64_t choose(struct drive *drive, uint64_t expected, uint64_t passed, uint64_t oldest)
+{
+    unsigned which = drive->insists ? family_below(&drive->seed, 16) : 2;
+    uint64_t source = which == 0 ? expected : which == 1 ? passed : RRTO_SEQ_NONE;
+    return source != RRTO_SEQ_NONE && source >= oldest ? source : RRTO_SEQ_NONE;
+}
+
+/* One op, told of as issue() does. */
+static void drive_op(struct drive *drive, unsigned lane, uint64_t oldest)
+{
+    struct rrto_seq *seq = drive->seq;
+    struct family_op op = family_next(&drive->family);
+    uint64_t before = n_steps;
+    if (op.value) {
+        rrto_seq_observe(seq, lane, op.value, oldest);
+        count(drive, "a value", &drive->observe, n_steps - before, MAX_OBSERVE_STEPS);
+    }
+    uint64_t expected = rrto_seq_expected(seq, lane), passed = rrto_seq_passed(seq, lane);
+    before = n_steps;
+    uint64_t source = rrto_seq_push(seq, lane, op.token, oldest), steps = n_steps - before;
+    uint64_t like = source == expected ? RRTO_SEQ_NONE : choose(drive, expected, passed, oldest);
+    if (like != RRTO_SEQ_NONE) {
+        before = n_steps;
+        rrto_seq_insist(seq, lane, like);
+        count(drive, "to insist", &drive->insist, n_steps - before, MAX_INSIST_STEPS);
+    }
+    before = n_steps;
+    if (op.makes)
+        rrto_seq_made(seq, lane, op.object);
+    else if (op.ends)
+        rrto_seq_ended(seq, op.object);
+    count(drive, "a push", &drive->push, steps + n_steps - before, MAX_STEPS);
+    drive->digest = (drive->digest ^ expected) * UINT64_C(0x9e3779b97f4a7c15);
+    drive->digest = (drive->digest ^ source) * UINT64_C(0x9e3779b97f4a7c15);
+    drive->digest ^= drive->digest >> 29;
 }
 
 /* n ops, with an inference every INFERENCE ops and two lanes in turn for long stretches. */
 static void drive(struct drive *drive, uint64_t n)
 {
     for (; n > 0; n--, drive->at++) {
-        uint64_t oldest = drive->at > drive->window / 2 ? drive->at - drive->window / 2 : 0;
         uint64_t before = n_steps;
         if (drive->at % INFERENCE == 0) {
             rrto_seq_result(drive->seq);
             (void)rrto_seq_boundary(drive->seq);
-            if (n_steps - before > drive->max_boundary_steps)
-                drive->max_boundary_steps = n_steps - before;
-            assert_true(drive->max_boundary_steps <= MAX_BOUNDARY_STEPS);
+            count(drive, "a boundary", &drive->boundary, n_steps - before, MAX_BOUNDARY_STEPS);
         }
-        uint64_t token = family_next(&drive->family);
-        before = n_steps;
-        unsigned lane = (unsigned)(drive->at / 1000 % 2);
-        uint64_t source = rrto_seq_push(drive->seq, lane, token, oldest);
-        if (drive->makes && drive->at % 200 < 190)
-            rrto_seq_made(drive->seq, lane, token);
-        else if (drive->makes)
-            rrto_seq_ended(drive->seq, token);
-        uint64_t steps = n_steps - before;
-        drive->steps += steps;
-        if (steps > drive->max_steps)
-            drive->max_steps = steps;
-        if (steps > MAX_STEPS)
-            fail_msg("%s, %llu ops remembered: op %llu cost %llu steps", family_names[drive->family.kind],
-                     (unsigned long long)drive->window, (unsigned long long)drive->at, (unsigned long long)steps);
-        drive->digest = (drive->digest ^ source) * UINT64_C(0x9e3779b97f4a7c15);
-        drive->digest ^= drive->digest >> 29;
+        drive_op(drive, (unsigned)(drive->at / 1000 % 2),
+                 drive->at > drive->window / 2 ? drive->at - drive->window / 2 : 0);
     }
 }
 
@@ -112,28 +164,51 @@ static void test_steps(void **state)
     (void)state;
     static const uint64_t windows[] = {64, SMALL, LARGE};
     for (unsigned kind = 0; kind < FAMILY_KINDS; kind++)
-        for (unsigned w = 0; w < 6; w++) {
+        for (unsigned w = 0; w < 3 * WAYS; w++) {
             struct drive d;
-            drive_open(&d, (enum family_kind)kind, windows[w % 3], w >= 3);
+            drive_open(&d, (enum family_kind)kind, windows[w % 3], (enum way)(w / 3));
             drive(&d, d.window * LAPS);
             if (getenv("SAY"))
-                print_message("%-16s %7llu ops: %llu steps at most, %.1f on average; boundary %llu\n",
-                              family_names[kind], (unsigned long long)d.window, (unsigned long long)d.max_steps,
-                              (double)d.steps / (double)d.at, (unsigned long long)d.max_boundary_steps);
-            assert_true(d.steps > d.at); /* the hook is there */
+                print_message("%-16s %7llu ops: %llu steps at most, %.1f on average; value %llu, insist %llu, "
+                              "boundary %llu\n",
+                              family_names[kind], (unsigned long long)d.window, (unsigned long long)d.push.max,
+                              (double)d.push.all / (double)d.at, (unsigned long long)d.observe.max,
+                              (unsigned long long)d.insist.max, (unsigned long long)d.boundary.max);
+            assert_true(d.push.all > d.at); /* the hook is there */
             rrto_seq_destroy(d.seq);
         }
+}
+
+/* A value costs most where each look-up leads to 64 ops in a row that are not expected again, and to no op behind them:
+ * 64 different ones, of which each makes something. */
+static void test_observe_steps(void **state)
+{
+    (void)state;
+    struct rrto_seq *seq = rrto_seq_create(SMALL);
+    uint64_t most = 0;
+    assert_non_null(seq);
+    for (unsigned i = 0; i < SMALL; i++) {
+        uint64_t before = n_steps;
+        rrto_seq_observe(seq, 0, 1, 0);
+        most = n_steps - before > most ? n_steps - before : most;
+        (void)rrto_seq_push(seq, 0, 1 + i % 64, 0);
+        rrto_seq_made(seq, 0, 0);
+    }
+    assert_in_range(most, 3 * 64, MAX_OBSERVE_STEPS); /* 3 * 64: it was that case */
+    rrto_seq_destroy(seq);
 }
 
 /* Two searches, in different memory and in turn with each other, say the same. */
 static void test_determinism(void **state)
 {
     (void)state;
-    for (unsigned kind = 0; kind < FAMILY_KINDS; kind++) {
+    for (unsigned i = 0; i < FAMILY_KINDS * WAYS; i++) {
+        enum family_kind kind = (enum family_kind)(i / WAYS);
+        enum way way = (enum way)(i % WAYS);
         struct drive a, b;
-        drive_open(&a, (enum family_kind)kind, SMALL, false);
+        drive_open(&a, kind, SMALL, way);
         drive(&a, 1234);
-        drive_open(&b, (enum family_kind)kind, SMALL, false);
+        drive_open(&b, kind, SMALL, way);
         while (b.at < (uint64_t)SMALL * LAPS) {
             drive(&b, 97);
             drive(&a, b.at - a.at < 200 ? b.at - a.at : 31);
@@ -203,7 +278,7 @@ static void test_memory(void **state)
         struct drive d;
         uint64_t all[3], resident[3];
         bytes(&all[0], &resident[0]);
-        drive_open(&d, (enum family_kind)kind, LARGE, false);
+        drive_open(&d, (enum family_kind)kind, LARGE, ALL);
         bytes(&all[1], &resident[1]);
         assert_in_range(all[1] - all[0], 1, (uint64_t)64 * LARGE); /* bytes for each remembered op */
         n_allocations = 0;
@@ -221,7 +296,8 @@ static void test_memory(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_steps), cmocka_unit_test(test_determinism),
-                                       cmocka_unit_test(test_bytes), cmocka_unit_test(test_memory)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_steps), cmocka_unit_test(test_observe_steps),
+                                       cmocka_unit_test(test_determinism), cmocka_unit_test(test_bytes),
+                                       cmocka_unit_test(test_memory)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,9 +2,8 @@
 /* Hard token streams. */
 #include "families.h"
 
-#include <stdbool.h>
-
 enum { PERIOD = 500, STEADY = 72, SYMBOLS = 64, ORDER = 4, RANDOM = 1000 };
+enum { ENDS_EVERY = 200, ENDS = 10, READ_EVERY = 2, VALUES = 3 };
 #define GOLDEN UINT64_C(0x9e3779b97f4a7c15) /* 2**64 over the golden ratio */
 
 const char *const family_names[FAMILY_KINDS] = {
@@ -23,15 +22,20 @@ static uint64_t spread(uint64_t x)
     return (x ^ (x >> 31)) | 1;
 }
 
-static unsigned below(struct family *family, unsigned n)
+unsigned family_below(uint64_t *seed, unsigned n)
 {
-    family->seed = family->seed * 6364136223846793005u + 1442695040888963407u;
-    return (unsigned)((family->seed >> 33) % n);
+    *seed = *seed * 6364136223846793005u + 1442695040888963407u;
+    return (unsigned)((*seed >> 33) % n);
 }
 
-void family_open(struct family *family, enum family_kind kind)
+static unsigned below(struct family *family, unsigned n)
 {
-    *family = (struct family){.kind = kind, .seed = (uint64_t)kind + 1, .state = 1, .length = 1};
+    return family_below(&family->seed, n);
+}
+
+void family_open(struct family *family, enum family_kind kind, unsigned told)
+{
+    *family = (struct family){.kind = kind, .told = told, .seed = (uint64_t)kind + 1, .state = 1, .length = 1};
 }
 
 /* One after another, the Lyndon words whose length divides ORDER, in lexicographic order, are a de Bruijn sequence
@@ -62,7 +66,7 @@ static unsigned shift_register(struct family *family)
     return (unsigned)bit;
 }
 
-uint64_t family_next(struct family *family)
+static uint64_t next_token(struct family *family)
 {
     uint64_t at = family->at++, in = at % PERIOD;
     switch (family->kind) {
@@ -92,4 +96,14 @@ uint64_t family_next(struct family *family)
     }
     in = at % STEADY;
     return spread(in % 3 || in == 0 ? in % 7 : 100 + in);
+}
+
+struct family_op family_next(struct family *family)
+{
+    bool ends = family->at % ENDS_EVERY >= ENDS_EVERY - ENDS, makes = family->told & FAMILY_MAKES;
+    struct family_op op = {.token = next_token(family), .makes = makes && !ends, .ends = makes && ends};
+    op.object = makes ? op.token : 0;
+    if (family->told & FAMILY_READS && family_below(&family->read_seed, READ_EVERY) == 0)
+        op.value = 1 + family_below(&family->read_seed, VALUES);
+    return op;
 }

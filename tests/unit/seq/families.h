@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Token streams that are hard on a search for what repeats, each for its own reason; for the tests of src/seq and for
- * bench/seq. Endless, seeded, the same everywhere. */
+/* Token streams that are hard on a search for what repeats, each for its own reason, and what else it is told of their
+ * ops; for the tests of src/seq and for bench/seq. Endless, seeded, the same everywhere. */
 #ifndef TESTS_SEQ_FAMILIES_H
 #define TESTS_SEQ_FAMILIES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum family_kind {
@@ -21,13 +22,31 @@ enum family_kind {
 };
 extern const char *const family_names[FAMILY_KINDS];
 
+/* What the search is told beside tokens. The tokens are the same, whatever it is. */
+enum {
+    FAMILY_MAKES = 1, /* of 200 ops, 190 make an object that lasts, as many objects as tokens; 10 end their token's */
+    FAMILY_READS = 2, /* before every second op, on average, one of three values is read */
+};
+
+struct family_op {
+    uint64_t token;  /* never 0 */
+    uint64_t object; /* that it makes or ends */
+    uint32_t value;  /* that was read before it, 0: none */
+    bool makes, ends;
+};
+
 struct family {
     enum family_kind kind;
+    unsigned told; /* flags */
     uint64_t at, seed, state;
+    uint64_t read_seed;
     unsigned word[4], length, place; /* de Bruijn: the present Lyndon word; near period: what is replaced */
 };
 
-void family_open(struct family *family, enum family_kind kind);
-uint64_t family_next(struct family *family); /* a token, never 0 */
+void family_open(struct family *family, enum family_kind kind, unsigned told);
+struct family_op family_next(struct family *family);
+
+/* The next of a series of numbers below n that look random; the seed may be anything. */
+unsigned family_below(uint64_t *seed, unsigned n);
 
 #endif
