@@ -69,9 +69,8 @@ static struct step predictor_op(struct predictor *predictor, const struct rrto_o
         step.source = rrto_baseline_push(baseline, table->token(op, n));
         step.jump = step.source != expected;
     } else {
-        struct rrto_prediction prediction =
-            rrto_predict(predictor->seq, &predictor->encoder, table, 0, true, lane, value, op, n);
-        rrto_predict_object(predictor->seq, lane, table->info(rrto_op_number(op)), op, n);
+        const struct rrto_op_predictor client = {predictor->seq, &predictor->encoder, table, 0, true};
+        struct rrto_prediction prediction = rrto_predict(&client, lane, value, table->info(rrto_op_number(op)), op, n);
         step.source = prediction.source;
         step.jump = prediction.jump;
     }

@@ -2,7 +2,6 @@
 /* issue(): decides what of an op travels, and whether anybody waits. docs/replay.md tells the rules. */
 #include "base/log.h"
 #include "base/status.h"
-#include "replay/predict.h"
 #include "replay/session.h"
 #include "replay/trace.h"
 
@@ -133,16 +132,14 @@ static struct rrto_prediction predict(struct rrto_session *session, const struct
 {
     if (!session->predict)
         return (struct rrto_prediction){.source = RRTO_RECORD_NO_SOURCE};
-    const struct rrto_session_options *options = &session->options;
-    struct rrto_prediction prediction = rrto_predict(session->seq, &session->encoder, options->table,
-                                                     options->token_hidden, options->insist, lane, value, op, n);
-    rrto_predict_object(session->seq, lane, info, op, n);
-    if (prediction.source != RRTO_SEQ_NONE && options->deviate && ++session->n_predictions % options->deviate == 0) {
+    const uint64_t deviate = session->options.deviate;
+    struct rrto_prediction prediction = rrto_predict(&session->predictor, lane, value, info, op, n);
+    if (prediction.source != RRTO_SEQ_NONE && deviate && ++session->n_predictions % deviate == 0) {
         session->n_dropped++;
         prediction = (struct rrto_prediction){.source = RRTO_RECORD_NO_SOURCE};
     }
     if (!prediction.same)
-        session->counters->deviations = session->n_dropped + rrto_seq_deviations(session->seq);
+        session->counters->deviations = session->n_dropped + rrto_seq_deviations(session->predictor.seq);
     return prediction;
 }
 
@@ -174,9 +171,9 @@ static void next_inference(struct rrto_session *session)
         return;
     rrto_inferences_add(session->options.inferences,
                         &counters->last[(counters->inferences - 1) % RRTO_COUNTERS_N_LAST]);
-    if (!session->seq)
+    if (!session->predictor.seq)
         return;
-    const struct rrto_seq_sequence *row = rrto_seq_boundary(session->seq);
+    const struct rrto_seq_sequence *row = rrto_seq_boundary(session->predictor.seq);
     report_sequence(counters, row);
 }
 
@@ -291,8 +288,8 @@ void rrto_session_result_locked(struct rrto_session *session, uint64_t now_ns)
 {
     rrto_counters_result(session->counters, now_ns);
     session->tracker.down = 0;
-    if (session->seq)
-        rrto_seq_result(session->seq);
+    if (session->predictor.seq)
+        rrto_seq_result(session->predictor.seq);
 }
 
 /* Those who wait for copies that were made ahead. */
@@ -317,7 +314,7 @@ static void guess(struct rrto_session *session, struct rrto_session_caller *call
         const uint8_t *op = rrto_record_predicted(&session->encoder, source + 1, &n);
         struct decision next = {.info = op ? session->options.table->info(rrto_op_number(op)) : NULL, .wait = true};
         if (!next.info || !(next.info->flags & RRTO_OP_DOWN) || source + 1 >= first_position ||
-            rrto_seq_expected(session->seq, caller->lane) != source + 1)
+            rrto_seq_expected(session->predictor.seq, caller->lane) != source + 1)
             break;
         struct rrto_ahead_row *row = rrto_ahead_add(&session->ahead, op, n, rrto_optable_payload(next.info, op, n));
         if (!row)

@@ -29,11 +29,12 @@ static bool is_like(struct rrto_record_encoder *encoder, uint64_t there, uint64_
            is_cheaper(encoder, there, found, op, n_bytes);
 }
 
-/* The first such op among those that were passed over, from `passed` to before `expected`; RRTO_SEQ_NONE: none. */
+/* The first such op among those that were passed over, from `passed` to before `expected`, or before the one that was
+ * found; RRTO_SEQ_NONE: none. */
 static uint64_t like_passed(const struct rrto_seq *seq, struct rrto_record_encoder *encoder, uint64_t passed,
                             uint64_t expected, uint64_t found, const uint8_t *op, size_t n_bytes)
 {
-    for (unsigned i = 0; i < MAX_PASSED && passed != RRTO_SEQ_NONE && passed != expected; i++) {
+    for (unsigned i = 0; i < MAX_PASSED && passed != RRTO_SEQ_NONE && passed != expected && passed != found; i++) {
         if (is_like(encoder, passed, found, op, n_bytes))
             return passed;
         passed = rrto_seq_next(seq, passed);
@@ -41,31 +42,46 @@ static uint64_t like_passed(const struct rrto_seq *seq, struct rrto_record_encod
     return RRTO_SEQ_NONE;
 }
 
-struct rrto_prediction rrto_predict(struct rrto_seq *seq, struct rrto_record_encoder *encoder,
-                                    const struct rrto_optable *table, uint64_t token_hidden, bool insist, unsigned lane,
-                                    uint32_t value, const uint8_t *op, size_t n_bytes)
+/* The op into the search: the one that it repeats, or that it is better patched from. */
+static inline struct rrto_prediction look(const struct rrto_op_predictor *predictor, unsigned lane, const uint8_t *op,
+                                          size_t n_bytes)
 {
+    struct rrto_seq *seq = predictor->seq;
+    struct rrto_record_encoder *encoder = predictor->encoder;
     const struct rrto_log *log = &encoder->log;
-    if (value)
-        rrto_seq_observe(seq, lane, value, log->oldest);
-    uint64_t expected = rrto_seq_expected(seq, lane), token;
+    uint64_t expected = rrto_seq_expected(seq, lane), passed = rrto_seq_passed(seq, lane), token;
     size_t n_expected = 0;
     const uint8_t *like = expected == RRTO_SEQ_NONE ? NULL : rrto_log_get(log, expected, &n_expected);
-    uint64_t passed = rrto_seq_passed(seq, lane);
     bool same = like && n_expected == n_bytes && memcmp(like, op, n_bytes) == 0;
     if (same)
         token = rrto_seq_token(seq, expected); /* equal bytes, equal token */
     else
-        token = table->token(op, n_bytes) & ~token_hidden;
+        token = predictor->table->token(op, n_bytes) & ~predictor->token_hidden;
     uint64_t found = rrto_seq_push(seq, lane, token, log->oldest);
     if (found == expected)
         return (struct rrto_prediction){.source = found, .same = same};
     uint64_t source = expected;
-    if (insist && !is_like(encoder, source, found, op, n_bytes))
+    if (predictor->insist && !is_like(encoder, source, found, op, n_bytes))
         source = like_passed(seq, encoder, passed, expected, found, op, n_bytes);
-    if (insist && source != RRTO_SEQ_NONE) {
+    if (predictor->insist && source != RRTO_SEQ_NONE) {
         rrto_seq_insist(seq, lane, source);
         return (struct rrto_prediction){.source = source, .jump = source != expected};
     }
     return (struct rrto_prediction){.source = found, .jump = found != RRTO_SEQ_NONE};
+}
+
+struct rrto_prediction rrto_predict(const struct rrto_op_predictor *predictor, unsigned lane, uint32_t value,
+                                    const struct rrto_op_info *info, const uint8_t *op, size_t n_bytes)
+{
+    uint64_t object;
+    if (value)
+        rrto_seq_observe(predictor->seq, lane, value, predictor->encoder->log.oldest);
+    struct rrto_prediction prediction = look(predictor, lane, op, n_bytes);
+    if (!rrto_predict_lasting(info, op, n_bytes, &object))
+        return prediction;
+    if (info->flags & RRTO_OP_MAKES)
+        rrto_seq_made(predictor->seq, lane, object);
+    else
+        rrto_seq_ended(predictor->seq, object);
+    return prediction;
 }

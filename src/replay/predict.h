@@ -15,13 +15,19 @@ struct rrto_prediction {
     bool same;       /* the op has been compared with that one: equal bytes */
 };
 
-/* Pushes the lane's next op into the search. To be called once for each op, before it is encoded. token_hidden: bits of
- * tokens that the search does not see (none but in tests). insist: may stay with the expected op though tokens differ.
- * value: what the lane has read since its last op (a digest), 0: nothing.
- * Not locked, does not block. */
-struct rrto_prediction rrto_predict(struct rrto_seq *seq, struct rrto_record_encoder *encoder,
-                                    const struct rrto_optable *table, uint64_t token_hidden, bool insist, unsigned lane,
-                                    uint32_t value, const uint8_t *op, size_t n_bytes);
+/* What predictions are made of, all of it lent. */
+struct rrto_op_predictor {
+    struct rrto_seq *seq;
+    struct rrto_record_encoder *encoder;
+    const struct rrto_optable *table;
+    uint64_t token_hidden; /* bits of tokens that the search does not see: none but in tests */
+    bool insist;           /* may stay with the expected op though tokens differ */
+};
+
+/* Pushes the lane's next op into the search, with what it makes or ends. To be called once for each op, before it is
+ * encoded. value: what the lane has read since its last op (a digest), 0: nothing. Not locked, does not block. */
+struct rrto_prediction rrto_predict(const struct rrto_op_predictor *predictor, unsigned lane, uint32_t value,
+                                    const struct rrto_op_info *info, const uint8_t *op, size_t n_bytes);
 
 /* Whether the op makes what lasts (RRTO_OP_MAKES), or ends it; which object, by its kind and id or address, 0: what
  * nothing ends. */
@@ -38,19 +44,6 @@ static inline bool rrto_predict_lasting(const struct rrto_op_info *info, const u
     }
     *ret_object = object;
     return true;
-}
-
-/* After it, of each op: what it has made that lasts, or ended, into the search. */
-static inline void rrto_predict_object(struct rrto_seq *seq, unsigned lane, const struct rrto_op_info *info,
-                                       const uint8_t *op, size_t n_bytes)
-{
-    uint64_t object;
-    if (!rrto_predict_lasting(info, op, n_bytes, &object))
-        return;
-    if (info->flags & RRTO_OP_MAKES)
-        rrto_seq_made(seq, lane, object);
-    else
-        rrto_seq_ended(seq, object);
 }
 
 #endif

@@ -45,8 +45,8 @@ static void thread_ended(void *arg)
         struct rrto_session *session = &rrto_process.session;
         pthread_mutex_lock(&session->lock);
         session->lanes_used &= ~((uint64_t)1 << thread->caller.lane);
-        if (session->seq)
-            rrto_seq_reset_lane(session->seq, thread->caller.lane);
+        if (session->predictor.seq)
+            rrto_seq_reset_lane(session->predictor.seq, thread->caller.lane);
         (void)rrto_receiver_take_value(&session->receiver, thread->caller.lane);
         pthread_mutex_unlock(&session->lock);
     }

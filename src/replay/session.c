@@ -50,6 +50,10 @@ int rrto_session_init(struct rrto_session *session, const struct rrto_conn *conn
     rrto_coding_init(&session->coding, options->past_bytes, options->codec_stress, options->now_ns);
     int status = rrto_record_encoder_init(&session->encoder, options->log_bytes, options->slot_kinds);
     session->encoder.no_patches = !options->patch;
+    session->predictor = (struct rrto_op_predictor){.encoder = &session->encoder,
+                                                    .table = options->table,
+                                                    .token_hidden = options->token_hidden,
+                                                    .insist = options->insist};
     if (status == RRTO_OK)
         status = rrto_receiver_init(&session->receiver, &session->conn, counters);
     if (status == RRTO_OK)
@@ -57,10 +61,11 @@ int rrto_session_init(struct rrto_session *session, const struct rrto_conn *conn
     if (status == RRTO_OK && options->results_past_bytes)
         status = rrto_receiver_accept_coded(&session->receiver, options->results_past_bytes, options->now_ns);
     session->sender.now_ns = options->now_ns;
-    if (status == RRTO_OK && session->predict && !(session->seq = rrto_seq_create(session->encoder.log.max_ops)))
+    if (status == RRTO_OK && session->predict &&
+        !(session->predictor.seq = rrto_seq_create(session->encoder.log.max_ops)))
         status = RRTO_NO_MEMORY;
-    if (session->seq)
-        rrto_seq_limit(session->seq, options->seq_levels);
+    if (session->predictor.seq)
+        rrto_seq_limit(session->predictor.seq, options->seq_levels);
     if (status == RRTO_OK && options->flusher)
         status = rrto_flusher_start(session);
     if (status != RRTO_OK)
@@ -87,7 +92,7 @@ void rrto_session_fini(struct rrto_session *session, int timeout_ms)
     rrto_conn_close(&session->conn);
     rrto_sender_fini(&session->sender);
     rrto_receiver_fini(&session->receiver);
-    session->seq = rrto_seq_destroy(session->seq);
+    session->predictor.seq = rrto_seq_destroy(session->predictor.seq);
     rrto_tracker_fini(&session->tracker);
     rrto_ahead_fini(&session->ahead);
     rrto_coding_fini(&session->coding);

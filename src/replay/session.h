@@ -12,12 +12,12 @@
 #include "replay/mode.h"
 #include "replay/optable.h"
 #include "replay/pace.h"
+#include "replay/predict.h"
 #include "replay/receiver.h"
 #include "replay/record.h"
 #include "replay/sender.h"
 #include "replay/tracker.h"
 #include "report/inferences.h"
-#include "seq/seq.h"
 
 enum {
     RRTO_SESSION_EARLY_BYTES = 16 << 10, /* a payload of this size starts to leave at its call */
@@ -66,7 +66,7 @@ struct rrto_session {
     pthread_cond_t released;
     uint64_t held_by; /* the thread whose ops alone are issued now; 0: everybody's */
     struct rrto_record_encoder encoder;
-    struct rrto_seq *seq; /* NULL without prediction */
+    struct rrto_op_predictor predictor; /* its seq is NULL without prediction */
     struct rrto_tracker tracker;
     struct rrto_memo answers;
     uint64_t lanes_used; /* bit set */

@@ -17,8 +17,9 @@ static void issue(uint32_t kernel, uint32_t size, uint32_t changing)
 {
     uint32_t op[14] = {FAKE_WORK, 48, kernel, size, 0, 0, changing};
     size_t changed;
+    const struct rrto_op_predictor predictor = {seq, &encoder, fake_optable(), 0, true};
     struct rrto_prediction prediction =
-        rrto_predict(seq, &encoder, fake_optable(), 0, true, 0, 0, (const uint8_t *)op, sizeof op);
+        rrto_predict(&predictor, 0, 0, predictor.table->info(FAKE_WORK), (const uint8_t *)op, sizeof op);
     n_jumps += prediction.jump;
     n_literals += rrto_record_encode(&encoder, prediction.source, op, sizeof op, 0, &changed) == RRTO_RECORD_AS_LITERAL;
 }
@@ -87,8 +88,9 @@ static bool issue_real(const struct rrto_buf *op)
     const struct rrto_optable *table = rrto_optable_generated();
     uint64_t expected = rrto_seq_expected(seq, 0);
     size_t changed;
-    struct rrto_prediction prediction = rrto_predict(seq, &encoder, table, 0, true, 0, 0, op->data, op->size);
-    rrto_predict_object(seq, 0, table->info(rrto_op_number(op->data)), op->data, op->size);
+    const struct rrto_op_predictor predictor = {seq, &encoder, table, 0, true};
+    struct rrto_prediction prediction =
+        rrto_predict(&predictor, 0, 0, table->info(rrto_op_number(op->data)), op->data, op->size);
     (void)rrto_record_encode(&encoder, prediction.source, op->data, op->size, 0, &changed);
     return expected != RRTO_SEQ_NONE && prediction.source == expected;
 }
