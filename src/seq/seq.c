@@ -351,14 +351,25 @@ static inline void add_to(struct lane *lane, uint32_t name)
     lane->sums[lane->at] = (lane->sums[lane->at - 1] + name) * MULTIPLIER;
 }
 
+/* The lane's contexts, brought up to date: they occur at `position` now. ret_found: where they did last. All hashes
+ * come first: what is written to a table could be part of the sums, as far as the compiler knows. */
+static inline void update(struct rrto_seq *seq, const struct lane *lane, uint64_t position, uint64_t *ret_found)
+{
+    uint64_t hashes[N_CONTEXTS];
+#pragma GCC unroll 5
+    for (unsigned c = 0; c < N_CONTEXTS; c++)
+        hashes[c] = hash_of(lane, c);
+#pragma GCC unroll 5
+    for (unsigned c = 0; c < N_CONTEXTS; c++)
+        ret_found[c] = rrto_context_update(&seq->contexts[c], hashes[c], position);
+}
+
 /* The op is not the expected one. Where the lane goes on; its contexts are brought up to date. */
 static __attribute__((noinline)) uint64_t leave(struct rrto_seq *seq, struct lane *lane, uint64_t token,
                                                 uint64_t oldest)
 {
     uint64_t found[N_CONTEXTS];
-#pragma GCC unroll 5
-    for (unsigned c = 0; c < N_CONTEXTS; c++)
-        found[c] = rrto_context_update(&seq->contexts[c], hash_of(lane, c), seq->head);
+    update(seq, lane, seq->head, found);
     return search(seq, lane, found, token, oldest);
 }
 
@@ -418,9 +429,8 @@ uint64_t rrto_seq_push(struct rrto_seq *seq, unsigned lane_number, uint64_t toke
     }
     lane->once = matched ? once_less(seq, source) : ONCE;
     if (matched) {
-#pragma GCC unroll 5
-        for (unsigned c = 0; c < N_CONTEXTS; c++)
-            (void)rrto_context_update(&seq->contexts[c], hash_of(lane, c), position);
+        uint64_t found[N_CONTEXTS]; /* not needed, and not computed */
+        update(seq, lane, position, found);
     } else {
         source = leave(seq, lane, token, oldest);
     }
@@ -454,8 +464,8 @@ void rrto_seq_insist(struct rrto_seq *seq, unsigned lane_number, uint64_t source
     uint32_t name = place(seq, source)->name;
     struct place *last = place(seq, lane->last);
     lane->sums[lane->at] += ((uint64_t)name - last->name) * MULTIPLIER;
-    for (unsigned c = 0; c < N_CONTEXTS; c++)
-        (void)rrto_context_update(&seq->contexts[c], hash_of(lane, c), lane->last);
+    uint64_t found[N_CONTEXTS]; /* not needed */
+    update(seq, lane, lane->last, found);
     last->name = name;
     seq->id_so_far = mix(seq->id_before ^ name) * MULTIPLIER;
 }
