@@ -509,7 +509,7 @@ void rrto_seq_observe(struct rrto_seq *seq, unsigned lane_number, uint32_t value
     if (next == RRTO_SEQ_NONE || next == lane->expected)
         return;
     bool known = kept(seq, lane->expected, oldest);
-    lane->by_value = !known || trust >= 0;
+    lane->by_value = !known || trust > 0 || (trust == 0 && kept(seq, found[0], oldest));
     lane->rival = !known ? RRTO_SEQ_NONE : lane->by_value ? lane->expected : next;
     lane->read_at = (uint32_t)seq->head;
     if (lane->by_value) {

@@ -181,8 +181,8 @@ static uint64_t ahead(const struct present *present, uint64_t position)
 
 /* --- the rule --- */
 
-/* What is read decides unless it has decided worse behind the same 4 ops; one wrong decision outweighs four right ones,
- * and where both ways are the same for 16 ops, it was not needed. */
+/* What is read decides unless it has decided worse behind the same 4 ops, and if it has not been tried, behind 16; one
+ * wrong decision outweighs four right ones, and where both ways are the same for 16 ops, it was not needed. */
 static void settle(const struct present *present, struct lane *lane, bool matched, bool other)
 {
     const struct reference *r = present->reference;
@@ -263,6 +263,7 @@ void reference_observe(struct reference *reference, unsigned lane_number, uint32
     struct op *ops = reference->ops;
     const struct present present = {.reference = reference, .oldest = oldest};
     uint64_t next = NONE, like = reference->head;
+    unsigned agree = 0;
     if (lane->last == NONE)
         return;
     while (like-- > 0 && !(ops[like].value && same_ops(ops, ops[like].previous, lane->last, 4)))
@@ -273,12 +274,13 @@ void reference_observe(struct reference *reference, unsigned lane_number, uint32
         uint64_t at = reference->head;
         while (at-- > 0 && !(ops[at].value == value && same_ops(ops, ops[at].previous, lane->last, k)))
             ;
+        agree = kept(&present, at) && agree < k ? k : agree;
         next = kept(&present, at) ? past_once(reference, at) : NONE;
     }
     if (next == NONE || next == lane->expected)
         return;
     bool known = kept(&present, lane->expected);
-    lane->by_value = !known || ops[reference->head].trust >= 0;
+    lane->by_value = !known || ops[reference->head].trust > 0 || (ops[reference->head].trust == 0 && agree == 16);
     lane->rival = !known ? NONE : lane->by_value ? lane->expected : next;
     lane->read_at = reference->head;
     if (lane->by_value) {
