@@ -22,7 +22,7 @@ enum {
     MAX_TABLE = 1 << 16,    /* slots per context length; half as many as the window has ops, in a small one */
     TRUST_MAX = 7,          /* times that what was read has told better where to go on */
     TRUST_LOSS = 4,         /* what a time that it told worse takes off */
-    TIE_AFTER = 16,         /* ops */
+    PART_WITHIN = 16,       /* ops: two ways that are alike for longer are one */
     ONCE = 3,               /* times that an op comes though it is not expected again, until it is */
     ONCE_SCAN = 32,         /* ops in a row that are not expected again: no more are passed over */
     MAX_DISTANCE = (1 << 22) - 1,
@@ -394,19 +394,17 @@ static inline void judge(struct rrto_seq *seq, struct lane *lane, uint64_t posit
 }
 
 /* The lane went on by what it had read, or in spite of it; the rival is the other way. The first op that tells them
- * apart decides how far values are trusted here, the next time; where TIE_AFTER ops do not, following was as good. */
+ * apart decides how far values are trusted here, the next time. */
 static void settle(struct rrto_seq *seq, struct lane *lane, uint64_t token, bool matched, uint64_t oldest)
 {
     uint64_t rival = lane->rival, age = (uint32_t)((uint32_t)seq->head - lane->read_at);
-    bool other = kept(seq, rival, oldest) && is(seq, rival, token), tie = matched && other && age >= TIE_AFTER;
-    lane->rival = matched && other && !tie ? past_once(seq, successor(seq, rival)) : RRTO_SEQ_NONE;
-    if ((matched == other && !tie) || age > seq->mask)
+    bool other = kept(seq, rival, oldest) && is(seq, rival, token), open = matched && other && age < PART_WITHIN;
+    lane->rival = open ? past_once(seq, successor(seq, rival)) : RRTO_SEQ_NONE;
+    if (matched == other || age > seq->mask)
         return;
     struct place *read_at = place(seq, seq->head - age);
     int trust = read_at->trust;
-    if (tie)
-        trust -= trust > 0;
-    else if (matched == lane->by_value)
+    if (matched == lane->by_value)
         trust += trust < TRUST_MAX;
     else
         trust = trust > TRUST_LOSS - TRUST_MAX ? trust - TRUST_LOSS : -TRUST_MAX;
@@ -493,6 +491,18 @@ static inline uint64_t read_before(struct rrto_seq *seq, const struct lane *lane
     return rrto_context_update(&seq->values, mix(hash_of(lane, c) + (value * N_LONG + c) * MULTIPLIER), seq->head);
 }
 
+/* Whether the ways from a and b are one, as far as they are known. */
+static bool alike(const struct rrto_seq *seq, uint64_t a, uint64_t b, uint64_t oldest)
+{
+    for (unsigned i = 0; i < PART_WITHIN && kept(seq, a, oldest) && kept(seq, b, oldest); i++) {
+        if (place(seq, a)->name != place(seq, b)->name)
+            return false;
+        a = successor(seq, a);
+        b = successor(seq, b);
+    }
+    return true;
+}
+
 void rrto_seq_observe(struct rrto_seq *seq, unsigned lane_number, uint32_t value, uint64_t oldest)
 {
     struct lane *lane = &seq->lanes[lane_number];
@@ -509,6 +519,8 @@ void rrto_seq_observe(struct rrto_seq *seq, unsigned lane_number, uint32_t value
     if (next == RRTO_SEQ_NONE || next == lane->expected)
         return;
     bool known = kept(seq, lane->expected, oldest);
+    if (known && alike(seq, lane->expected, next, oldest))
+        return;
     lane->by_value = !known || trust > 0 || (trust == 0 && kept(seq, found[0], oldest));
     lane->rival = !known ? RRTO_SEQ_NONE : lane->by_value ? lane->expected : next;
     lane->read_at = (uint32_t)seq->head;

@@ -67,8 +67,9 @@ void rrto_seq_made(struct rrto_seq *seq, unsigned lane, uint64_t object);
 /* An op has ended the object: the op that made it last is expected again. */
 void rrto_seq_ended(struct rrto_seq *seq, uint64_t object);
 /* Before the lane's next op, which is pushed next: the lane has read `value` from the device (a digest of it). Where it
- * read the same behind the same 16, 8 or 4 tokens before, what it did then is known, and expected now if that has
- * proved better behind these 4 than to follow; where nothing is known of that, if it was behind the same 16. */
+ * read the same behind the same 16, 8 or 4 tokens before, what it did then is known. Where that leads elsewhere
+ * within 16 ops, it is expected now if that has proved better behind these 4 tokens than to follow; where nothing is
+ * known of that, if 16 agree. */
 void rrto_seq_observe(struct rrto_seq *seq, unsigned lane, uint32_t value, uint64_t oldest);
 /* The lane that a thread leaves is given to another one: its context is forgotten. */
 void rrto_seq_reset_lane(struct rrto_seq *seq, unsigned lane);

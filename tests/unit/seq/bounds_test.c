@@ -15,11 +15,11 @@
 /* The most that one op may cost, however many ops are remembered and whatever they are. Raise it when the rule is made
  * to look further, never because a stream made it necessary. */
 enum {
-    /* A push, and what the op made or ended: six look-ups of four ways, two scans of 16 ops, two of 32 that are not
-     * expected again, one look for the sequence that is followed. */
+    /* A push, and what the op made or ended: six look-ups of four ways, two scans of 16 ops, three of 32 that are
+     * not expected again, one look for the sequence that is followed. */
     MAX_STEPS = 1100,
-    /* A value before it: three look-ups, three scans of 32. */
-    MAX_OBSERVE_STEPS = 500,
+    /* A value before it: four look-ups, three scans of 32, one of two times 16. */
+    MAX_OBSERVE_STEPS = 650,
     /* That it is like another op behind it: five look-ups, one scan of 32, one look for the sequence. */
     MAX_INSIST_STEPS = 550,
     /* A boundary: a look at each sequence. */

@@ -181,22 +181,31 @@ static uint64_t ahead(const struct present *present, uint64_t position)
 
 /* --- the rule --- */
 
-/* What is read decides unless it has decided worse behind the same 4 ops, and if it has not been tried, behind 16; one
- * wrong decision outweighs four right ones, and where both ways are the same for 16 ops, it was not needed. */
+/* Where what is read leads elsewhere, it decides if it has decided better behind the same 4 ops, or has not been tried
+ * and 16 agree; one wrong decision outweighs four right ones. */
 static void settle(const struct present *present, struct lane *lane, bool matched, bool other)
 {
     const struct reference *r = present->reference;
     uint64_t age = r->head - lane->read_at;
-    bool tie = matched && other && age >= 16;
-    if (age < r->max_ops) {
+    if (age < r->max_ops && matched != other) {
         int *trust = &r->ops[lane->read_at].trust;
-        if (tie && *trust > 0)
-            --*trust;
-        if (matched != other)
-            *trust += matched == lane->by_value ? 1 : -4;
+        *trust += matched == lane->by_value ? 1 : -4;
         *trust = *trust > 7 ? 7 : *trust < -7 ? -7 : *trust;
     }
-    lane->rival = matched && other && !tie ? past_once(r, r->ops[lane->rival].next) : NONE;
+    lane->rival = matched && other && age < 16 ? past_once(r, r->ops[lane->rival].next) : NONE;
+}
+
+/* Whether what comes at two places is the same for 16 ops, or as far as it is known. */
+static bool alike(const struct present *present, uint64_t a, uint64_t b)
+{
+    const struct op *ops = present->reference->ops;
+    for (unsigned i = 0; i < 16 && kept(present, a) && kept(present, b); i++) {
+        if (ops[a].alias != ops[b].alias)
+            return false;
+        a = ops[a].next;
+        b = ops[b].next;
+    }
+    return true;
 }
 
 static uint64_t find(const struct present *present, struct lane *lane)
@@ -280,6 +289,8 @@ void reference_observe(struct reference *reference, unsigned lane_number, uint32
     if (next == NONE || next == lane->expected)
         return;
     bool known = kept(&present, lane->expected);
+    if (known && alike(&present, lane->expected, next))
+        return;
     lane->by_value = !known || ops[reference->head].trust > 0 || (ops[reference->head].trust == 0 && agree == 16);
     lane->rival = !known ? NONE : lane->by_value ? lane->expected : next;
     lane->read_at = reference->head;

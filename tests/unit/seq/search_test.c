@@ -310,6 +310,28 @@ static void test_values_of_no_use(void **state)
     rrto_seq_destroy(seq);
 }
 
+/* Passes that are all the same, whatever is read before each: the lane does not leave the one that it follows. */
+static void test_values_without_choice(void **state)
+{
+    (void)state;
+    for (unsigned n_ops = 5; n_ops <= 80; n_ops *= 2) {
+        struct rrto_seq *seq = rrto_seq_create(1 << 14);
+        uint64_t before = 0;
+        unsigned breaks = 0;
+        seed = 5;
+        for (unsigned pass = 0; pass < 100; pass++) {
+            for (uint64_t token = 1; token <= n_ops; token++) {
+                uint64_t found = rrto_seq_push(seq, 0, token, 0);
+                breaks += pass >= 10 && found != before + 1;
+                before = found;
+            }
+            rrto_seq_observe(seq, 0, 1 + random_below(8), 0);
+        }
+        assert_int_equal(breaks, 0);
+        rrto_seq_destroy(seq);
+    }
+}
+
 /* One pass over the ops 1 to 20. What the 5th and the 6th have made lasts, if they come. Returns how many ops were not
  * where they were expected. */
 static unsigned pass(struct rrto_seq *seq, bool make, uint64_t object)
@@ -379,6 +401,7 @@ int main(void)
         cmocka_unit_test(test_long_level),
         cmocka_unit_test(test_values),
         cmocka_unit_test(test_values_of_no_use),
+        cmocka_unit_test(test_values_without_choice),
         cmocka_unit_test(test_once),
         cmocka_unit_test(test_ended),
     };
