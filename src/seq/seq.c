@@ -71,6 +71,7 @@ struct place {
 };
 
 _Static_assert(sizeof(struct place) == 16, "what docs/replay.md says");
+_Static_assert(ONCE < 4, "two bits");
 
 struct rrto_seq {
     size_t n_bytes;
@@ -230,11 +231,13 @@ static inline uint8_t once_less(const struct rrto_seq *seq, uint64_t position)
     return (uint8_t)(once - (once > 0));
 }
 
-/* The lane should go on there, or past what is not expected again there. */
-static inline void expect(const struct rrto_seq *seq, struct lane *lane, uint64_t position)
+/* The lane goes on behind the op at `source`, which it repeats: past what is not expected again there, unless that op
+ * was not, either: what was made along with it is then made again, too. */
+static inline void follow(const struct rrto_seq *seq, struct lane *lane, uint64_t source)
 {
-    lane->expected = past_once(seq, position);
-    lane->passed_by = lane->expected == RRTO_SEQ_NONE ? 0 : (uint32_t)(lane->expected - position);
+    uint64_t next = source == RRTO_SEQ_NONE ? RRTO_SEQ_NONE : successor(seq, source);
+    lane->expected = next == RRTO_SEQ_NONE || place(seq, source)->once ? next : past_once(seq, next);
+    lane->passed_by = lane->expected == RRTO_SEQ_NONE ? 0 : (uint32_t)(lane->expected - next);
 }
 
 /* Whether the op there has this token, or was taken for one that has. */
@@ -255,10 +258,15 @@ static uint64_t scan(const struct rrto_seq *seq, uint64_t from, uint64_t token, 
     return RRTO_SEQ_NONE;
 }
 
-/* The op with this token among those that were passed over. */
-static uint64_t passed_over(const struct rrto_seq *seq, const struct lane *lane, uint64_t token, uint64_t oldest)
+/* The expected op does not come. One that was passed over on the way there does, or what comes behind those that are
+ * not expected again. RRTO_SEQ_NONE: neither. */
+static uint64_t aside(const struct rrto_seq *seq, const struct lane *lane, uint64_t token, uint64_t oldest)
 {
     uint64_t position = lane->expected - lane->passed_by;
+    if (lane->passed_by == 0) {
+        position = kept(seq, position, oldest) && place(seq, position)->once ? past_once(seq, position) : RRTO_SEQ_NONE;
+        return kept(seq, position, oldest) && is(seq, position, token) ? position : RRTO_SEQ_NONE;
+    }
     for (unsigned i = 0; i < ONCE_SCAN && position != lane->expected && kept(seq, position, oldest); i++) {
         if (is(seq, position, token))
             return position;
@@ -420,10 +428,10 @@ uint64_t rrto_seq_push(struct rrto_seq *seq, unsigned lane_number, uint64_t toke
     bool matched = kept(seq, source, oldest) && is(seq, source, token);
     if (lane->rival != RRTO_SEQ_NONE)
         settle(seq, lane, token, matched, oldest);
-    if (!matched && lane->passed_by) {
-        uint64_t passed = passed_over(seq, lane, token, oldest);
-        matched = passed != RRTO_SEQ_NONE;
-        source = matched ? passed : source;
+    if (!matched) {
+        uint64_t near = aside(seq, lane, token, oldest);
+        matched = near != RRTO_SEQ_NONE;
+        source = matched ? near : source;
     }
     lane->once = matched ? once_less(seq, source) : ONCE;
     if (matched) {
@@ -440,7 +448,7 @@ uint64_t rrto_seq_push(struct rrto_seq *seq, unsigned lane_number, uint64_t toke
         place(seq, lane->last)->next = (position - lane->last) & MAX_DISTANCE;
     __builtin_prefetch(place(seq, position + FETCH_AHEAD), 1);
     lane->last = position;
-    expect(seq, lane, source == RRTO_SEQ_NONE ? RRTO_SEQ_NONE : successor(seq, source));
+    follow(seq, lane, source);
     seq->id_before = seq->id_so_far;
     seq->id_so_far = mix(seq->id_so_far ^ name) * MULTIPLIER;
     seq->head++;
@@ -456,7 +464,7 @@ void rrto_seq_insist(struct rrto_seq *seq, unsigned lane_number, uint64_t source
     }
     lane->now = lane->before;
     judge(seq, lane, lane->last, source, true);
-    expect(seq, lane, successor(seq, source));
+    follow(seq, lane, source);
     lane->once = once_less(seq, source);
     /* in the contexts of what follows, and for the inference's name, it is the same op */
     uint32_t name = place(seq, source)->name;

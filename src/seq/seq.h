@@ -61,8 +61,8 @@ uint64_t rrto_seq_push(struct rrto_seq *seq, unsigned lane, uint64_t token, uint
  * not deviated, and where it is told from others later, the op goes by that one's token, too. */
 void rrto_seq_insist(struct rrto_seq *seq, unsigned lane, uint64_t source);
 /* The lane's last op, just pushed, has made `object` (memory, a handle; 0: what nothing ends), which lasts: while it is
- * there, the op is not expected again but passed over, unless it was expected itself, or it and the one that it repeats
- * were passed over. */
+ * there, the op is not expected again but passed over, unless it was expected itself, or was passed over and came
+ * nevertheless three times in turn. */
 void rrto_seq_made(struct rrto_seq *seq, unsigned lane, uint64_t object);
 /* An op has ended the object: the op that made it last is expected again. */
 void rrto_seq_ended(struct rrto_seq *seq, uint64_t object);

@@ -79,11 +79,12 @@ static int once_less(const struct op *op)
     return op->once > 0 ? op->once - 1 : 0;
 }
 
-/* The lane goes on there, or past what is not expected again there. */
-static void expect(const struct reference *reference, struct lane *lane, uint64_t position)
+/* The lane goes on behind that op: past what is not expected again, unless that op itself was not. */
+static void follow(const struct reference *reference, struct lane *lane, uint64_t source)
 {
-    lane->expected = past_once(reference, position);
-    lane->passed = lane->expected == position || lane->expected == NONE ? NONE : position;
+    uint64_t next = source == NONE ? NONE : reference->ops[source].next;
+    lane->expected = next == NONE || reference->ops[source].once > 0 ? next : past_once(reference, next);
+    lane->passed = lane->expected == next || lane->expected == NONE ? NONE : next;
 }
 
 uint64_t reference_passed(const struct reference *reference, unsigned lane)
@@ -94,7 +95,7 @@ uint64_t reference_passed(const struct reference *reference, unsigned lane)
 void reference_insist(struct reference *reference, unsigned lane, uint64_t source)
 {
     reference->ops[reference->lanes[lane].last].alias = reference->ops[source].alias;
-    expect(reference, &reference->lanes[lane], reference->ops[source].next);
+    follow(reference, &reference->lanes[lane], source);
     reference->lanes[lane].once = once_less(&reference->ops[source]);
 }
 
@@ -224,6 +225,12 @@ static uint64_t find(const struct present *present, struct lane *lane)
             lane->once = once_less(&present->reference->ops[found]);
             return found;
         }
+    /* it was, and what comes is behind those that are not */
+    if (lane->passed == NONE && kept(present, lane->expected) && present->reference->ops[lane->expected].once > 0 &&
+        agrees(present, found = past_once(present->reference, lane->expected))) {
+        lane->once = once_less(&present->reference->ops[found]);
+        return found;
+    }
     /* jump: a long context */
     for (unsigned k = 16; k >= 4; k /= 2)
         if ((found = latest(present, k)) != NONE)
@@ -262,7 +269,7 @@ uint64_t reference_push(struct reference *reference, unsigned lane_number, uint6
     lane->value = 0;
     lane->last = position;
     reference->head++;
-    expect(reference, lane, found == NONE ? NONE : reference->ops[found].next);
+    follow(reference, lane, found);
     return found;
 }
 
