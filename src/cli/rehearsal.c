@@ -218,6 +218,7 @@ static void count(struct rrto_rehearsal_run *run, const struct rrto_op_info *inf
     if (info->flags & RRTO_OP_UP && info->flags & RRTO_OP_DEVICE) /* a copy, not a module */
         all->payload_up += rrto_optable_payload(info, op->bytes, op->n_bytes);
     all->as_traced += op->source == step->source && op->how == step->how;
+    all->records = run->predictor.encoder.n_records + (run->predictor.encoder.n_open > 0);
     all->op_bytes = run->taken_bytes + out->size;
     if (out->size > TAKE_BYTES) {
         run->taken_bytes += out->size;

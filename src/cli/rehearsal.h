@@ -17,6 +17,7 @@ struct rrto_rehearsal_sums {
     uint64_t literals;      /* sent in full */
     uint64_t patched;       /* of the predicted ones and the jumps: not byte for byte as before */
     uint64_t changed_bytes; /* in these */
+    uint64_t records;       /* that were begun: one more wherever the next op is not the one behind the last one's */
     uint64_t op_bytes;      /* of records, payloads left out */
     uint64_t waits;         /* somebody waited for the op */
     uint64_t payload_up;    /* bytes of input: copies to the device */

@@ -63,6 +63,7 @@ uint64_t rrto_search_sum(const struct rrto_rehearsal *result, uint64_t from, str
         sums.literals += at->literals;
         sums.patched += at->patched;
         sums.changed_bytes += at->changed_bytes;
+        sums.records += at->records;
         sums.op_bytes += at->op_bytes;
         sums.waits += at->waits;
         sums.payload_up += at->payload_up;

@@ -13,6 +13,7 @@ static void put_sums(struct rrto_json *json, const struct rrto_rehearsal_sums *s
     rrto_json_number(json, "literals", sums->literals);
     rrto_json_number(json, "patched", sums->patched);
     rrto_json_number(json, "changed_bytes", sums->changed_bytes);
+    rrto_json_number(json, "records", sums->records);
     rrto_json_number(json, "op_bytes", sums->op_bytes);
     rrto_json_number(json, "waits", sums->waits);
     rrto_json_number(json, "payload_up", sums->payload_up);

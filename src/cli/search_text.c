@@ -19,7 +19,7 @@ static bool alike(const struct rrto_rehearsal_inference *a, const struct rrto_re
     const struct rrto_rehearsal_sums *x = &a->sums, *y = &b->sums;
     return a->sequence == b->sequence && x->ops == y->ops && x->predicted == y->predicted && x->jumps == y->jumps &&
            x->literals == y->literals && x->patched == y->patched && x->changed_bytes == y->changed_bytes &&
-           x->op_bytes == y->op_bytes;
+           x->records == y->records && x->op_bytes == y->op_bytes;
 }
 
 static void print_inference(const struct search *search, uint64_t first, uint64_t last)
@@ -30,17 +30,18 @@ static void print_inference(const struct search *search, uint64_t first, uint64_
     if (inference->sequence)
         snprintf(name, sizeof name, "%lu", (unsigned long)rrto_search_number(search, inference->sequence));
     snprintf(range, sizeof range, first == last ? "%lu" : "%lu-%lu", (unsigned long)first + 1, (unsigned long)last + 1);
-    printf("%11s %9s %7lu %10lu %6lu %8lu %8lu %8lu %9lu\n", range, name, (unsigned long)sums->ops,
+    printf("%11s %9s %7lu %10lu %6lu %8lu %8lu %8lu %8lu %9lu\n", range, name, (unsigned long)sums->ops,
            (unsigned long)sums->predicted, (unsigned long)sums->jumps, (unsigned long)sums->literals,
-           (unsigned long)sums->patched, (unsigned long)sums->changed_bytes, (unsigned long)sums->op_bytes);
+           (unsigned long)sums->patched, (unsigned long)sums->changed_bytes, (unsigned long)sums->records,
+           (unsigned long)sums->op_bytes);
 }
 
 /* One line for each run of inferences that cost the same. */
 static void print_inferences(const struct search *search)
 {
     const struct rrto_rehearsal *result = search->result;
-    printf("%11s %9s %7s %10s %6s %8s %8s %8s %9s\n", "inference", "sequence", "ops", "predicted", "jumps", "literal",
-           "patched", "changed", "op bytes");
+    printf("%11s %9s %7s %10s %6s %8s %8s %8s %8s %9s\n", "inference", "sequence", "ops", "predicted", "jumps",
+           "literal", "patched", "changed", "records", "op bytes");
     for (uint64_t i = 0, next; i < result->n_inferences; i = next) {
         next = i + 1;
         if (!search->all && i >= SHOWN_INFERENCES && result->n_inferences > i + SHOWN_INFERENCES + 1) {
@@ -67,10 +68,10 @@ static void print_summary(const struct search *search)
     if (n)
         printf("from %lu on (%lu inferences): %.2f %% of the ops predicted; each on average %.2f jumps, %.2f literal "
                "ops,\n"
-               "  %.0f changed bytes, %.0f op bytes\n",
+               "  %.0f changed bytes, %.1f records, %.0f op bytes\n",
                (unsigned long)search->from, (unsigned long)n, share(sums.predicted, sums.ops),
                (double)sums.jumps / each, (double)sums.literals / each, (double)sums.changed_bytes / each,
-               (double)sums.op_bytes / each);
+               (double)sums.records / each, (double)sums.op_bytes / each);
     if (quiet)
         printf("no op is literal from inference %lu on", (unsigned long)quiet);
     if (exact)

@@ -78,6 +78,7 @@ static void close_with(struct rrto_record_encoder *encoder, unsigned flags)
         out->failed = true;
     encoder->last_source_end = encoder->open_source + encoder->n_open;
     encoder->n_open = 0;
+    encoder->n_records++;
     rrto_buf_clear(&encoder->patches);
 }
 
@@ -156,6 +157,7 @@ static void put_literal(struct rrto_record_encoder *encoder, const void *op, siz
     close_with(encoder, 0);
     if (!rrto_buf_reserve(&encoder->out, MAX_RECORD_HEAD + n_bytes))
         return;
+    encoder->n_records++;
     rrto_put_u8(&encoder->out, (uint8_t)(RRTO_RECORD_LITERAL | flags));
     rrto_put_varint(&encoder->out, n_bytes);
     rrto_buf_put(&encoder->out, op, n_bytes);

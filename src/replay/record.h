@@ -43,6 +43,7 @@ struct rrto_record_encoder {
     size_t patched_end;  /* offset in that op where the last run ended */
     struct rrto_buf patches;
     uint64_t last_source_end;
+    uint64_t n_records; /* closed, since the beginning */
 };
 
 enum rrto_record_how { RRTO_RECORD_AS_LITERAL, RRTO_RECORD_AS_PREDICTED, RRTO_RECORD_AS_PATCHED };

@@ -116,7 +116,7 @@ def search(program, trace, *options):
     found = json.loads(done.out)
     steady = found["steady"]
     check(steady["inferences"] > 0, f"too few frames\n{done.shown}")
-    found["each"] = {key: steady[key] / steady["inferences"] for key in ("ops", "jumps", "literals", "changed_bytes", "op_bytes")}
+    found["each"] = {key: steady[key] / steady["inferences"] for key in ("ops", "jumps", "literals", "changed_bytes", "records", "op_bytes")}
     found["percent"] = 100 * steady["predicted"] / steady["ops"]
     found["shown"] = done.shown
     return found
