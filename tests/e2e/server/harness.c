@@ -224,14 +224,23 @@ void client_close(struct client *client)
         rrto_record_encoder_fini(&client->encoder);
 }
 
-void client_send_bytes(struct client *client, uint8_t type, const void *data, size_t n)
+static void send_chunk(struct client *client, uint8_t type, uint8_t flags, const void *data, size_t n)
 {
     uint8_t header[RRTO_CHUNK_HEADER_BYTES];
-    struct rrto_chunk chunk = {
-        .n_bytes = (uint32_t)n, .type = type, .flags = type == RRTO_CHUNK_OPS ? RRTO_CHUNK_END : 0};
+    struct rrto_chunk chunk = {.n_bytes = (uint32_t)n, .type = type, .flags = flags};
     rrto_chunk_encode(header, &chunk);
     struct iovec iov[2] = {{header, sizeof header}, {(void *)(uintptr_t)data, n}};
     assert_int_equal(rrto_conn_writev(&client->conn, iov, 2, TIMEOUT_MS), RRTO_OK);
+}
+
+void client_send_bytes(struct client *client, uint8_t type, const void *data, size_t n)
+{
+    send_chunk(client, type, type == RRTO_CHUNK_OPS ? RRTO_CHUNK_END : 0, data, n);
+}
+
+void client_send_part(struct client *client, const void *data, size_t n)
+{
+    send_chunk(client, RRTO_CHUNK_OPS, 0, data, n);
 }
 
 uint64_t client_send(struct client *client, unsigned flags, const void *payload, size_t n_payload)
@@ -265,6 +274,7 @@ const struct answer *client_next(struct client *client)
         assert_int_equal(rrto_reply_head_decode(answer.data, &head), RRTO_OK);
         answer.position = head.position;
         answer.status = head.status;
+        answer.starved_us = head.starved_us;
         answer.library = head.library;
         answer.hash = head.audit_hash;
         n_head = RRTO_REPLY_HEAD_BYTES;

@@ -75,12 +75,16 @@ uint64_t client_send(struct client *client, unsigned flags, const void *payload,
 /* Bytes as one OPS chunk, whatever they are. */
 void client_send_bytes(struct client *client, uint8_t type, const void *data, size_t n);
 
+/* The same, of a frame that goes on. */
+void client_send_part(struct client *client, const void *data, size_t n);
+
 struct answer {
     uint8_t type; /* 0: the connection ended */
     uint64_t position, offset, hash;
     int32_t status; /* of TEXT: the descriptor */
     uint8_t library;
     bool timed;
+    uint32_t starved_us;
     struct rrto_reply_times times;
     size_t n; /* of data: reply fields, payload or text */
     uint8_t data[RRTO_CHUNK_MAX_BYTES + 1];

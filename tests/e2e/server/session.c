@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { WAIT = RRTO_RECORD_WAIT, PAGE = 2 << 20 };
 
@@ -165,6 +166,27 @@ static void times(void **state)
         assert_in_range((uint64_t)told->arriving_us + told->queue_us + told->compute_us, 1, took);
     }
     free(data);
+}
+
+/* A reply says how long the server waited inside open frames since the one before: between frames nothing is held
+ * back. */
+static void starving(void **state)
+{
+    (void)state;
+    enum { PAUSE_US = 30000 };
+    assert_int_equal(client_reply(&a, SEND(&a, ping, WAIT, .call = 1), 0)->starved_us, 0);
+    usleep(PAUSE_US);
+    assert_int_equal(client_reply(&a, SEND(&a, ping, WAIT, .call = 1), 0)->starved_us, 0);
+    uint64_t start = now_us();
+    PACK(&a, device_synchronize, 0);
+    (void)rrto_record_encode(&a.encoder, RRTO_RECORD_NO_SOURCE, a.op.data, a.op.size, 0, NULL);
+    client_send_part(&a, a.encoder.out.data, a.encoder.out.size);
+    rrto_buf_clear(&a.encoder.out);
+    usleep(PAUSE_US);
+    uint64_t position = SEND(&a, ping, WAIT, .call = 1);
+    uint32_t starved_us = client_reply(&a, position, 0)->starved_us;
+    assert_in_range(starved_us, PAUSE_US / 2, now_us() - start); /* it may have come late to where it waits */
+    assert_int_equal(client_reply(&a, SEND(&a, ping, WAIT, .call = 1), 0)->starved_us, 0);
 }
 
 /* The same ops by reference: 30 rounds as predicted, with a patched fill value. */
@@ -463,6 +485,7 @@ int main(void)
         TEST(ping),
         TEST(predicted),
         TEST(times),
+        TEST(starving),
         TEST(streams_and_events),
         cmocka_unit_test(event_destroyed_in_a_wait),
         TEST(memory),
