@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What rrto search says of traces of zoo.py's programs: the table of bench/search, and the acceptance of the quick ones.
+"""What rrto search says of traces of zoo.py's programs, and the round trips that they need: the tables of bench/search, and the acceptance of
+the quick ones.
 
 A trace depends on the program and the op vocabulary, not on the search, so it is kept in a folder until one of these changes.
 """
@@ -11,6 +12,7 @@ import os
 from pathlib import Path
 
 from harness import EXAMPLES, HERE, ROOT, RRTO, Folder, Run, check, python
+from waits import LINE
 
 
 @dataclasses.dataclass
@@ -28,6 +30,7 @@ class Program:
     predicted: float = 100.0
     jumps: float = 0.0  # per frame, at most
     changed: float = None  # bytes per frame, at most
+    threads: int = 1
     baseline: tuple = None  # (second frame: jumps, literal), (from the fourth on: % predicted, jumps, literal, changed bytes)
 
 
@@ -76,10 +79,11 @@ PROGRAMS = {
         branching("shapes", 60, 31, 1),
         branching("key_frames", 60, 31, 0.2),
         branching("early_exit", 40, 9, 1, compute="real", frame_bytes=600000),
-        branching("two_threads", 24, 9, 1),
+        branching("two_threads", 24, 9, 1, threads=2),
     )
 }
 QUICK = ("resnet18", "unet", "image_app", "vit_b_16", "gpt")
+BRANCHING = ("alternating", "in_turn", "shapes", "key_frames", "early_exit", "two_threads")
 
 
 def fingerprint(program):
@@ -143,6 +147,36 @@ def misses(program, found, plain=None):
     return missed
 
 
+def crossed(trace):
+    """How many synchronises were round trips after another thread had issued something since the last round trip of their own thread."""
+    lines = Run([RRTO, "dump", trace]).must_succeed().out.splitlines()
+    ops, last, count = [op for op in map(LINE.match, lines) if op], {}, 0
+    for at, op in enumerate(ops):
+        if op["waited"]:
+            others = any(before["lane"] != op["lane"] for before in ops[last.get(op["lane"], 0) : at])
+            count += op["op"] == "stream_synchronize" and others
+            last[op["lane"]] = at
+    return count
+
+
+def round_trips(program, folder):
+    """How often application threads were blocked in a whole run in replay, beside async: what to print, and what was missed, in words.
+
+    With several threads it depends on timing whether a synchronise covers what another one has just issued, and has to be a round trip. Those
+    are left aside, in both modes; all others are the same from run to run.
+    """
+    counts, said = {}, []
+    for mode in ("replay", "async"):
+        trace = Path(folder) / f"{program.name}-{mode}.trace"
+        report = run(program, folder, mode, trace)
+        aside = crossed(trace) if program.threads > 1 else 0
+        counts[mode] = report["round_trips"] - aside
+        said.append(f"{mode} {counts[mode]}" + (f" and {aside} for what other threads issued" if aside else "") +
+                    f" (median of the last inferences: {report['round_trips_per_inference_last']})")
+    more = counts["replay"] > counts["async"]
+    return ", ".join(said), [f"{counts['replay']} round trips in replay, {counts['async']} in async"] if more else []
+
+
 def prediction():
     """The quick static programs of bench/search: few jumps and no literal op in the second inference, all predicted from the third on."""
     with Folder() as folder:
@@ -157,4 +191,26 @@ def prediction():
             print(f"{said}; then {found['each']['changed_bytes']:.0f} changed bytes, {found['each']['op_bytes']:.0f} op bytes each", flush=True)
 
 
-SCENARIOS = {"prediction": prediction}
+def branching_programs():
+    """Programs that branch: nearly all predicted after three rounds, and a whole run has no more round trips in replay than in async."""
+    with Folder() as folder:
+        for name in BRANCHING:
+            program = PROGRAMS[name]
+            said, missed = round_trips(program, folder)
+            found = search(program, Path(folder) / f"{name}-replay.trace")
+            missed += misses(dataclasses.replace(program, changed=None), found)
+            said = f"{name}: {found['percent']:.2f} % predicted, {found['each']['jumps']:.2f} jumps; round trips: {said}"
+            check(not missed, f"{said}: {missed}\n{found['shown']}")
+            print(said, flush=True)
+
+
+def two_outputs():
+    """image_app, 16 and 8 frames in replay: one round trip more per frame, although it reads two outputs."""
+    with Folder() as folder:
+        counts = {n: run(dataclasses.replace(PROGRAMS["image_app"], frames=n), folder, "replay")["round_trips"] for n in (8, 16)}
+    steepness = (counts[16] - counts[8]) / 8
+    print(f"image_app: {counts[8]} round trips at 8 frames, {counts[16]} at 16: {steepness} per frame")
+    check(steepness == 1, f"{steepness} round trips per frame, not 1")
+
+
+SCENARIOS = {"prediction": prediction, "branching": branching_programs, "two-outputs": two_outputs}

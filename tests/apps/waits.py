@@ -11,7 +11,8 @@ from harness import RRTO, Folder, Run, check, example
 INVISIBLE = ("mem_copy_h2d", "mem_copy_d2d", "mem_set", "event_")
 FIRST_USES = ("module_load", "function_get")
 IMAGE_BYTES = 3 * 320 * 320 * 4
-LINE = re.compile(r"\s*\d+\s+[\d.]+\s+lane \d+\s+\S+(?:\s+!)?\s+(\w+)\(")
+# An op in what `rrto dump` prints, and whether it was waited for.
+LINE = re.compile(r"\s*\d+\s+[\d.]+\s+lane (?P<lane>\d+)\s+(?:lit|(?:pred|patch)\s+<- \d+)\s+(?P<waited>! )?\s*(?P<op>\w+)\(")
 
 
 def must_wait(lines, image_bytes=IMAGE_BYTES):
@@ -21,7 +22,7 @@ def must_wait(lines, image_bytes=IMAGE_BYTES):
         found = LINE.match(line)
         if not found:
             continue
-        name = found[1]
+        name = found["op"]
         if name == "mem_copy_h2d" and f"n_bytes={image_bytes}," in line:
             frames.append(collections.Counter())
         if name == "mem_copy_d2h":
