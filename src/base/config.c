@@ -23,6 +23,15 @@ static const char *const names[] = {
 };
 enum { N_NAMES = sizeof names / sizeof names[0] };
 
+#define X(constant, name) name,
+static const char *const disable_names[] = {RRTO_DISABLE_LIST(X, X)};
+static const char *const enable_names[] = {RRTO_ENABLE_LIST(X, X)};
+#undef X
+enum {
+    N_DISABLE_NAMES = sizeof disable_names / sizeof disable_names[0],
+    N_ENABLE_NAMES = sizeof enable_names / sizeof enable_names[0],
+};
+
 static bool parse_UINT(const char *s, uint64_t *ret_value)
 {
     uint64_t value = 0;
@@ -104,19 +113,17 @@ static bool known(const char *name, size_t n)
     return false;
 }
 
-/* The names that a list may hold stand in its help, behind the colon. */
-static void warn_about_unknown_items(const char *variable, const char *help, const char *list)
+/* items: the names that the list may hold; all_items: the same in one text. */
+static void warn_about_unknown_items(const char *variable, const char *list, const char *const *items, size_t n_items,
+                                     const char *all_items)
 {
-    const char *allowed = strchr(help, ':');
-    while (allowed && list && *list) {
+    while (list && *list) {
         size_t n = strcspn(list, ",");
         bool found = n == 0;
-        for (const char *at = allowed + 1; !found && *at; at += strcspn(at, ",")) {
-            at += strspn(at, ", ");
-            found = strcspn(at, ",") == n && memcmp(at, list, n) == 0;
-        }
+        for (size_t i = 0; !found && i < n_items; i++)
+            found = strlen(items[i]) == n && memcmp(items[i], list, n) == 0;
         if (!found)
-            rrto_warn("%s: there is no '%.*s'; there are%s", variable, (int)n, list, allowed + 1);
+            rrto_warn("%s: there is no '%.*s'; there are %s", variable, (int)n, list, all_items);
         list += n + (list[n] == ',');
     }
 }
@@ -142,16 +149,6 @@ static void warn_about_unknown_names(void)
 #define type_name_UINT "number"
 #define type_name_BOOL "yes or no"
 
-static const char *help_of(const void *wanted)
-{
-#define X(field, name, type, def, help)                                                                                \
-    if (wanted == &config.field)                                                                                       \
-        return help;
-    RRTO_CONFIG_LIST(X)
-#undef X
-    return "";
-}
-
 static void read_environment(void)
 {
     /* Under rrto run the warnings have been given once already, by rrto itself. */
@@ -171,8 +168,8 @@ static void read_environment(void)
     if (!first)
         return;
     warn_about_unknown_names();
-    warn_about_unknown_items("RRTO_DISABLE", help_of(&config.disable), config.disable);
-    warn_about_unknown_items("RRTO_ENABLE", help_of(&config.enable), config.enable);
+    warn_about_unknown_items("RRTO_DISABLE", config.disable, disable_names, N_DISABLE_NAMES, RRTO_DISABLE_NAMES);
+    warn_about_unknown_items("RRTO_ENABLE", config.enable, enable_names, N_ENABLE_NAMES, RRTO_ENABLE_NAMES);
 }
 
 const struct rrto_config *rrto_config_get(void)
@@ -193,14 +190,14 @@ static bool listed(const char *list, const char *name)
     return false;
 }
 
-bool rrto_config_disabled(const char *name)
+bool rrto_config_disabled(enum rrto_disable what)
 {
-    return listed(rrto_config_get()->disable, name);
+    return listed(rrto_config_get()->disable, disable_names[what]);
 }
 
-bool rrto_config_enabled(const char *name)
+bool rrto_config_enabled(enum rrto_enable what)
 {
-    return listed(rrto_config_get()->enable, name);
+    return listed(rrto_config_get()->enable, enable_names[what]);
 }
 
 void rrto_config_each(void (*fn)(void *arg, const char *name, const char *type, const char *def, const char *help),

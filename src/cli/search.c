@@ -123,7 +123,11 @@ static int read_trace(const char *path, struct rrto_rehearsal_run *run, uint64_t
     rrto_trace_reader_close(reader);
     *ret_n = n;
     if (refused == RRTO_OK && status == RRTO_NOT_FOUND)
-        return n ? 0 : rrto_cli_say(RRTO_CLI_FAILED, "%s: no op in it: the program never used the device", path);
+        return n ? 0
+                 : rrto_cli_say(RRTO_CLI_FAILED,
+                                "%s: no op in it: the program has not used the device, or was killed within two "
+                                "seconds of its first op",
+                                path);
     const char *why = refused == RRTO_UNSUPPORTED ? "an op that this version does not know"
                       : refused == RRTO_PROTOCOL  ? "damaged: the next op is not the one that follows"
                       : status == RRTO_TRUNCATED  ? "the file ends within a block, as after a crash"

@@ -116,7 +116,7 @@ static int32_t check_pointers(const struct rrto_function *function, const uint8_
             continue;
         void *word;
         memcpy(&word, block + function->layout->offsets[i], sizeof word);
-        if (rrto_host_find(word, NULL) && !rrto_config_enabled("hostpointers")) {
+        if (rrto_host_find(word, NULL) && !rrto_config_enabled(RRTO_ENABLE_HOSTPOINTERS)) {
             rrto_error(
                 "kernel %s is given page-locked host memory (%p), which a remote GPU cannot reach; copy it to the "
                 "device (RRTO_ENABLE=hostpointers passes it on)",

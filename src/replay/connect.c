@@ -88,23 +88,23 @@ static uint64_t clamp(uint64_t value, uint64_t low, uint64_t high)
 
 static unsigned slot_kinds(void)
 {
-    return (rrto_config_disabled("counters") ? 0u : RRTO_SLOTS_COUNTERS) |
-           (rrto_config_disabled("pointers") ? 0u : RRTO_SLOTS_POINTERS);
+    return (rrto_config_disabled(RRTO_DISABLE_COUNTERS) ? 0u : RRTO_SLOTS_COUNTERS) |
+           (rrto_config_disabled(RRTO_DISABLE_POINTERS) ? 0u : RRTO_SLOTS_POINTERS);
 }
 
 static unsigned seq_levels(void)
 {
-    return (rrto_config_disabled("long") ? 0u : RRTO_SEQ_LONG) |
-           (rrto_config_disabled("resume") ? 0u : RRTO_SEQ_RESUME) |
-           (rrto_config_disabled("short") ? 0u : RRTO_SEQ_SHORT) |
-           (rrto_config_disabled("values") ? 0u : RRTO_SEQ_VALUES) |
-           (rrto_config_disabled("once") ? 0u : RRTO_SEQ_ONCE);
+    return (rrto_config_disabled(RRTO_DISABLE_LONG) ? 0u : RRTO_SEQ_LONG) |
+           (rrto_config_disabled(RRTO_DISABLE_RESUME) ? 0u : RRTO_SEQ_RESUME) |
+           (rrto_config_disabled(RRTO_DISABLE_SHORT) ? 0u : RRTO_SEQ_SHORT) |
+           (rrto_config_disabled(RRTO_DISABLE_VALUES) ? 0u : RRTO_SEQ_VALUES) |
+           (rrto_config_disabled(RRTO_DISABLE_ONCE) ? 0u : RRTO_SEQ_ONCE);
 }
 
 /* Coded payloads: in the mode that predicts, or wherever they are forced. */
 static bool wants_coding(const struct rrto_process *process, const struct rrto_config *config)
 {
-    return config->codec_stress || (process->mode->predict && !rrto_config_disabled("codec"));
+    return config->codec_stress || (process->mode->predict && !rrto_config_disabled(RRTO_DISABLE_CODEC));
 }
 
 static bool open_session(struct rrto_process *process, const struct rrto_conn *conn,
@@ -114,17 +114,17 @@ static bool open_session(struct rrto_process *process, const struct rrto_conn *c
     struct rrto_session_options options = {
         .mode = process->mode,
         .table = rrto_optable_generated(),
-        .elide = !rrto_config_disabled("elide"),
-        .memo = !rrto_config_disabled("memo"),
-        .predict = !rrto_config_disabled("predict"),
-        .patch = !rrto_config_disabled("patch"),
-        .early = !rrto_config_disabled("early"),
-        .push = !rrto_config_disabled("push"),
-        .lazysync = rrto_config_enabled("lazysync"),
+        .elide = !rrto_config_disabled(RRTO_DISABLE_ELIDE),
+        .memo = !rrto_config_disabled(RRTO_DISABLE_MEMO),
+        .predict = !rrto_config_disabled(RRTO_DISABLE_PREDICT),
+        .patch = !rrto_config_disabled(RRTO_DISABLE_PATCH),
+        .early = !rrto_config_disabled(RRTO_DISABLE_EARLY),
+        .push = !rrto_config_disabled(RRTO_DISABLE_PUSH),
+        .lazysync = rrto_config_enabled(RRTO_ENABLE_LAZYSYNC),
         .flusher = true,
         .slot_kinds = slot_kinds(),
         .seq_levels = seq_levels(),
-        .insist = !rrto_config_disabled("insist"),
+        .insist = !rrto_config_disabled(RRTO_DISABLE_INSIST),
         .log_bytes = welcome->log_bytes,
         .chunk_bytes = clamp(config->frame_bytes, 64, RRTO_CHUNK_MAX_BYTES),
         .deviate = config->deviate,

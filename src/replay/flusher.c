@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The flusher: the one helper thread. It sends what the connection did not take at once, flushes what has waited for
  * tau, and receives while nobody waits but payloads or answers are due, so that an application that polls or spins
- * makes progress. */
+ * makes progress. And it writes what a trace has had pending for too long. */
 #include "base/status.h"
 #include "replay/session.h"
+#include "replay/trace.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -72,6 +73,14 @@ static void sleep_locked(struct rrto_session *session, uint64_t wait_ns)
     (void)pthread_cond_timedwait(&session->flusher_wake, &session->flusher_lock, &until);
 }
 
+/* At the end of the process the trace is closed, under the issue lock. */
+static void trace_in_time(struct rrto_session *session, uint64_t now_ns)
+{
+    pthread_mutex_lock(&session->lock);
+    rrto_trace_flush_old(session->options.trace, now_ns);
+    pthread_mutex_unlock(&session->lock);
+}
+
 static void *flusher_main(void *arg)
 {
     struct rrto_session *session = arg;
@@ -80,6 +89,8 @@ static void *flusher_main(void *arg)
         drain(session);
         rrto_log_prefault(&session->encoder.log);
         uint64_t now = session->options.now_ns(), wait_ns;
+        if (session->traces)
+            trace_in_time(session, now);
         if (rrto_flusher_due(session, now, &wait_ns)) {
             pthread_mutex_lock(&session->lock);
             if (rrto_flusher_due(session, now, &wait_ns))
@@ -107,7 +118,10 @@ static void *flusher_main(void *arg)
             } else {
                 __atomic_store_n(&session->flusher_idle, true, __ATOMIC_SEQ_CST);
                 /* an op that became pending before it saw the flag did not wake us: look once more */
-                if (__atomic_load_n(&session->pending_since_ns, __ATOMIC_SEQ_CST) == 0 && !expects(session))
+                bool nothing = __atomic_load_n(&session->pending_since_ns, __ATOMIC_SEQ_CST) == 0 && !expects(session);
+                if (nothing && session->traces) /* ops that were waited for have not woken us: look from time to time */
+                    sleep_locked(session, RRTO_TRACE_PENDING_NS);
+                else if (nothing)
                     pthread_cond_wait(&session->flusher_wake, &session->flusher_lock);
                 __atomic_store_n(&session->flusher_idle, false, __ATOMIC_SEQ_CST);
                 active_ns = session->options.now_ns();
@@ -125,6 +139,7 @@ int rrto_flusher_start(struct rrto_session *session)
     pthread_mutex_init(&session->flusher_lock, NULL);
     pthread_cond_init(&session->flusher_wake, &attributes);
     pthread_condattr_destroy(&attributes);
+    session->traces = session->options.trace != NULL;
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all,

@@ -87,6 +87,7 @@ struct rrto_session {
 
     pthread_t flusher;
     bool flusher_runs;
+    bool traces; /* for the flusher: options.trace may go, under the issue lock */
     pthread_mutex_t flusher_lock;
     pthread_cond_t flusher_wake;
     bool flusher_idle, flusher_stop; /* idle: it has to be woken */

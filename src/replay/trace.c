@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Writing and reading traces. Blocks are complete or absent: a crash costs the last one at most. */
+/* Writing and reading traces. Blocks are complete or absent: a crash costs the last one at most, and that is young. */
 #include "replay/trace.h"
 
 #include "base/log.h"
@@ -31,7 +31,8 @@ static const char file_magic[8] = "RRTOTRC";
 struct rrto_trace {
     int fd; /* -1: writing failed, nothing is written any more */
     struct rrto_buf raw, packed;
-    uint32_t n_ops;
+    uint32_t n_ops;    /* pending */
+    uint64_t first_ns; /* of the first of them */
 };
 
 static bool write_all(int fd, const uint8_t *data, size_t n)
@@ -68,7 +69,8 @@ struct rrto_trace *rrto_trace_create(const char *path, uint32_t pid)
     return trace;
 }
 
-void rrto_trace_flush(struct rrto_trace *trace)
+/* Writes pending ops as a block now. */
+static void flush(struct rrto_trace *trace)
 {
     if (trace->fd >= 0 && trace->n_ops > 0) {
         struct rrto_buf *packed = &trace->packed;
@@ -101,13 +103,20 @@ struct rrto_trace *rrto_trace_close(struct rrto_trace *trace)
 {
     if (!trace)
         return NULL;
-    rrto_trace_flush(trace);
+    flush(trace);
     if (trace->fd >= 0)
         close(trace->fd);
     rrto_buf_fini(&trace->raw);
     rrto_buf_fini(&trace->packed);
     free(trace);
     return NULL;
+}
+
+void rrto_trace_flush_old(struct rrto_trace *trace, uint64_t now_ns)
+{
+    /* a look at the clock may be older than an op that has come meanwhile */
+    if (trace && trace->n_ops > 0 && now_ns > trace->first_ns && now_ns - trace->first_ns >= RRTO_TRACE_PENDING_NS)
+        flush(trace);
 }
 
 void rrto_trace_op(struct rrto_trace *trace, const struct rrto_trace_op *op)
@@ -126,9 +135,12 @@ void rrto_trace_op(struct rrto_trace *trace, const struct rrto_trace_op *op)
     rrto_put_u32(raw, op->value);
     rrto_buf_put(raw, op->bytes, op->n_bytes);
     rrto_buf_put(raw, NULL, (8 - raw->size % 8) % 8);
-    trace->n_ops++;
+    if (trace->n_ops++ == 0)
+        trace->first_ns = op->time_ns;
     if (raw->size >= BLOCK_BYTES)
-        rrto_trace_flush(trace);
+        flush(trace);
+    else
+        rrto_trace_flush_old(trace, op->time_ns);
 }
 
 /* --- reading --- */

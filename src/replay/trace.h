@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Traces of the op stream (RRTO_TRACE): docs/trace.md tells the format. Writing never fails the program: a trace that
- * cannot be written ends with one log line. */
+ * cannot be written ends with one log line. What is pending is written before it is much older than
+ * RRTO_TRACE_PENDING_NS, however little it is: the program may be killed. */
 #ifndef RRTO_REPLAY_TRACE_H
 #define RRTO_REPLAY_TRACE_H
 
 #include "base/buf.h"
+
+enum { RRTO_TRACE_PENDING_NS = 1000000000 };
 
 struct rrto_trace; /* the writer; opaque. Under its owner's lock */
 
@@ -24,9 +27,10 @@ struct rrto_trace_op {
     const uint8_t *bytes; /* 8-aligned when read */
     uint32_t n_bytes;
 };
+/* Writes a block if this op fills one, or comes so long behind the first one of it. */
 void rrto_trace_op(struct rrto_trace *trace, const struct rrto_trace_op *op);
-/* Writes pending ops as a block now. */
-void rrto_trace_flush(struct rrto_trace *trace);
+/* Writes pending ops as a block, if the first one is so old by now; accepts NULL. For when no op follows. */
+void rrto_trace_flush_old(struct rrto_trace *trace, uint64_t now_ns);
 
 struct rrto_trace_reader; /* opaque */
 

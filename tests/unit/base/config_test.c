@@ -40,20 +40,22 @@ static bool has_defaults(void)
 {
     const struct rrto_config *config = rrto_config_get();
     return config == rrto_config_get() && !*config->server && config->frame_bytes == 1048576 &&
-           config->connect_timeout_ms == 5000 && !rrto_config_disabled("memo") && !rrto_config_enabled("lazysync");
+           config->connect_timeout_ms == 5000 && !rrto_config_disabled(RRTO_DISABLE_MEMO) &&
+           !rrto_config_enabled(RRTO_ENABLE_LAZYSYNC);
 }
 
 static bool has_values(void)
 {
     const struct rrto_config *config = rrto_config_get();
-    return strcmp(config->server, "unix:/x") == 0 && config->log_bytes == 65536 && rrto_config_disabled("memo") &&
-           rrto_config_disabled("patch") && !rrto_config_disabled("me") && !rrto_config_disabled("memory") &&
-           rrto_config_enabled("lazysync");
+    return strcmp(config->server, "unix:/x") == 0 && config->log_bytes == 65536 &&
+           rrto_config_disabled(RRTO_DISABLE_MEMO) && rrto_config_disabled(RRTO_DISABLE_PATCH) &&
+           rrto_config_enabled(RRTO_ENABLE_LAZYSYNC);
 }
 
 static bool has_defaults_but_memo(void)
 {
-    return rrto_config_disabled("memo") && rrto_config_disabled("patch") && !rrto_config_disabled("elide");
+    return rrto_config_disabled(RRTO_DISABLE_MEMO) && rrto_config_disabled(RRTO_DISABLE_PATCH) &&
+           !rrto_config_disabled(RRTO_DISABLE_ELIDE);
 }
 
 static bool survives_its_environment(void)
@@ -75,6 +77,36 @@ static void the_table_rules(void **state)
                    NULL};
     assert_string_equal(with_environment(all, has_values), "");
     with_environment(nothing, survives_its_environment);
+}
+
+#define X(constant, name) name,
+static const char *const switches[] = {RRTO_DISABLE_LIST(X, X)};
+#undef X
+enum { N_SWITCHES = sizeof switches / sizeof switches[0] };
+static unsigned switched_off; /* N_SWITCHES: none */
+
+static bool only_that_is_off(void)
+{
+    for (unsigned i = 0; i < N_SWITCHES; i++)
+        if (rrto_config_disabled((enum rrto_disable)i) != (i == switched_off))
+            return false;
+    return true;
+}
+
+static void each_switch_has_its_name(void **state)
+{
+    (void)state;
+    for (switched_off = 0; switched_off < N_SWITCHES; switched_off++) {
+        char variable[64];
+        snprintf(variable, sizeof variable, "RRTO_DISABLE=%s", switches[switched_off]);
+        char *environment[] = {variable, NULL};
+        assert_string_equal(with_environment(environment, only_that_is_off), "");
+    }
+    char *part[] = {"RRTO_DISABLE=me,memory,,", NULL};
+    const char *said = with_environment(part, only_that_is_off);
+    assert_non_null(strstr(said, "there is no 'me'; there are elide, "));
+    assert_non_null(strstr(said, "there is no 'memory'; there are elide, "));
+    assert_null(strstr(said, "there is no ''"));
 }
 
 static void mistakes_are_named(void **state)
@@ -118,6 +150,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_table_rules),
+        cmocka_unit_test(each_switch_has_its_name),
         cmocka_unit_test(mistakes_are_named),
         cmocka_unit_test(the_table_is_walked),
     };

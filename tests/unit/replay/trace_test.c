@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Traces: what was written is read; a cut file is read up to its last complete block; damage is noticed. */
+/* Traces: what was written is read; a cut file is read up to its last complete block; damage is noticed; what is
+ * pending does not become old. */
 #include "../test.h"
 
 #include "base/status.h"
@@ -77,6 +78,21 @@ static unsigned read_trace(const char *name, int *ret_status)
     return i;
 }
 
+/* The same of a whole trace, whatever its ops are. */
+static unsigned ops_in(const char *name)
+{
+    struct rrto_trace_reader *reader;
+    struct rrto_trace_op op;
+    unsigned n = 0;
+    int status;
+    assert_int_equal(rrto_trace_open(name, &reader), RRTO_OK);
+    for (; (status = rrto_trace_read(reader, &op)) == RRTO_OK; n++)
+        assert_int_equal(op.position, n);
+    assert_int_equal(status, RRTO_NOT_FOUND);
+    rrto_trace_reader_close(reader);
+    return n;
+}
+
 static void test_whole(void **state)
 {
     (void)state;
@@ -134,6 +150,32 @@ static void test_cut_and_damage(void **state)
     unlink(other);
 }
 
+/* A program that issues few ops, and is killed: what a reader finds meanwhile. */
+static void test_pending_is_young(void **state)
+{
+    (void)state;
+    const uint64_t start = 77 * (uint64_t)RRTO_TRACE_PENDING_NS, tenth = RRTO_TRACE_PENDING_NS / 10;
+    char other[] = "/tmp/rrto-trace-XXXXXX";
+    close(mkstemp(other));
+    struct rrto_trace *trace = rrto_trace_create(other, 4711);
+    assert_non_null(trace);
+    rrto_trace_flush_old(NULL, start);
+    rrto_trace_flush_old(trace, start); /* nothing is pending */
+    for (unsigned i = 0; i < 25; i++) {
+        rrto_trace_op(trace, &(struct rrto_trace_op){.position = i, .time_ns = start + i * tenth});
+        /* the first eleven once the last of them has come, then eleven more */
+        assert_int_equal(ops_in(other), (i + 1) / 11 * 11);
+    }
+    rrto_trace_flush_old(trace, start); /* a look at the clock before these ops were issued */
+    rrto_trace_flush_old(trace, start + 22 * tenth + RRTO_TRACE_PENDING_NS - 1);
+    assert_int_equal(ops_in(other), 22);
+    rrto_trace_flush_old(trace, start + 22 * tenth + RRTO_TRACE_PENDING_NS);
+    assert_int_equal(ops_in(other), 25);
+    rrto_trace_close(trace);
+    assert_int_equal(ops_in(other), 25);
+    unlink(other);
+}
+
 static void test_no_file(void **state)
 {
     (void)state;
@@ -146,9 +188,8 @@ static void test_no_file(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_whole),
-        cmocka_unit_test(test_hash),
-        cmocka_unit_test(test_cut_and_damage),
+        cmocka_unit_test(test_whole),          cmocka_unit_test(test_hash),
+        cmocka_unit_test(test_cut_and_damage), cmocka_unit_test(test_pending_is_young),
         cmocka_unit_test(test_no_file),
     };
     return cmocka_run_group_tests(tests, write_trace, remove_trace);
