@@ -24,7 +24,7 @@ enum {
     TRUST_LOSS = 4,         /* what a time that it told worse takes off */
     PART_WITHIN = 16,       /* ops: two ways that are alike for longer are one */
     ONCE = 3,               /* times that an op comes though it is not expected again, until it is */
-    ONCE_SCAN = 32,         /* ops in a row that are not expected again: no more are passed over */
+    ONCE_SCAN = 16,         /* ops in a row that are not expected again: no more are passed over */
     MAX_DISTANCE = (1 << 22) - 1,
 };
 

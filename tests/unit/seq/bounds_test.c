@@ -15,13 +15,13 @@
 /* The most that one op may cost, however many ops are remembered and whatever they are. Raise it when the rule is made
  * to look further, never because a stream made it necessary. */
 enum {
-    /* A push, and what the op made or ended: six look-ups of four ways, two scans of 16 ops, three of 32 that are
+    /* A push, and what the op made or ended: six look-ups of four ways, two scans of 16 ops, three of 16 that are
      * not expected again, one look for the sequence that is followed. */
-    MAX_STEPS = 1100,
-    /* A value before it: four look-ups, three scans of 32, one of two times 16. */
-    MAX_OBSERVE_STEPS = 650,
-    /* That it is like another op behind it: five look-ups, one scan of 32, one look for the sequence. */
-    MAX_INSIST_STEPS = 550,
+    MAX_STEPS = 900,
+    /* A value before it: four look-ups, four scans of 16, two of them at once. */
+    MAX_OBSERVE_STEPS = 450,
+    /* That it is like another op behind it: five look-ups, one scan of 16, one look for the sequence. */
+    MAX_INSIST_STEPS = 480,
     /* A boundary: a look at each sequence. */
     MAX_BOUNDARY_STEPS = 128 * 12,
 };
@@ -179,8 +179,8 @@ static void test_steps(void **state)
         }
 }
 
-/* A value costs most where each look-up leads to 32 ops in a row that are not expected again, and to no op behind them:
- * 32 different ones, of which each makes something. */
+/* A value costs most where each look-up leads to 16 ops in a row that are not expected again, and to no op behind them:
+ * 16 different ones, of which each makes something. */
 static void test_observe_steps(void **state)
 {
     (void)state;
@@ -191,10 +191,10 @@ static void test_observe_steps(void **state)
         uint64_t before = n_steps;
         rrto_seq_observe(seq, 0, 1, 0);
         most = n_steps - before > most ? n_steps - before : most;
-        (void)rrto_seq_push(seq, 0, 1 + i % 32, 0);
+        (void)rrto_seq_push(seq, 0, 1 + i % 16, 0);
         rrto_seq_made(seq, 0, 0);
     }
-    assert_in_range(most, 3 * 32, MAX_OBSERVE_STEPS); /* 3 * 32: it was that case */
+    assert_in_range(most, 3 * 16, MAX_OBSERVE_STEPS); /* 3 * 16: it was that case */
     rrto_seq_destroy(seq);
 }
 

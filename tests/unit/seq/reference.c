@@ -68,7 +68,7 @@ uint64_t reference_expected(const struct reference *reference, unsigned lane)
 /* The op at position, or the first one behind it that has made nothing that is still there. */
 static uint64_t past_once(const struct reference *reference, uint64_t position)
 {
-    for (unsigned i = 0; i < 32 && position != NONE && reference->ops[position].once > 0; i++)
+    for (unsigned i = 0; i < 16 && position != NONE && reference->ops[position].once > 0; i++)
         position = reference->ops[position].next;
     return position;
 }
