@@ -106,7 +106,8 @@ static void by_short(unsigned frame)
         mark(4 + 4 * choose(20));
 }
 
-/* What was read says what comes: one of two ways. */
+/* What was read says what comes: one of two ways, in other places from the first op on, and of another size at the
+ * tenth. */
 static void by_values(unsigned frame)
 {
     (void)frame;
@@ -116,7 +117,7 @@ static void by_values(unsigned frame)
         add(1, 2, 3, 1);
         take(buffers[3], sizeof flag);
         for (unsigned i = 0; i < 20; i++)
-            add(4 + (output[0] > 0), 6 + i % 2, 9 + i, N);
+            add(4 + (output[0] > 0), 6 + i % 2, 9 + i, i == 9 && output[0] > 0 ? N / 2 : N);
     }
 }
 
@@ -126,7 +127,7 @@ static void once(unsigned frame)
 {
     for (unsigned k = 0; k < 4; k++) {
         void *lasting;
-        for (unsigned i = 0; frame == 0 && i < 20; i++)
+        for (unsigned i = 0; frame == 0 && i < 16; i++)
             OK(cudaMalloc(&lasting, 512 * (1 + i + 20 * k)));
         for (unsigned i = 0; i < 4; i++)
             add(1 + i + k, 2 + i, 9 + i, N);
