@@ -146,8 +146,7 @@ struct rrto_rehearsal_run *rrto_rehearsal_destroy(struct rrto_rehearsal_run *run
     return NULL;
 }
 
-/* All fields are counters: to += sign * by. */
-static void add(struct rrto_rehearsal_sums *to, const struct rrto_rehearsal_sums *by, bool minus)
+void rrto_rehearsal_add(struct rrto_rehearsal_sums *to, const struct rrto_rehearsal_sums *by, bool minus)
 {
     enum { N_FIELDS = sizeof *to / sizeof(uint64_t) };
     uint64_t a[N_FIELDS], b[N_FIELDS];
@@ -172,7 +171,7 @@ static int close_inference(struct rrto_rehearsal_run *run, uint64_t sequence)
     }
     struct rrto_rehearsal_inference *inference = &result->inferences[result->n_inferences++];
     *inference = (struct rrto_rehearsal_inference){run->at_result, run->base.ops, sequence};
-    add(&inference->sums, &run->base, true);
+    rrto_rehearsal_add(&inference->sums, &run->base, true);
     run->base = run->at_result;
     return RRTO_OK;
 }
@@ -283,7 +282,7 @@ void rrto_rehearsal_join(struct rrto_rehearsal_run *run, uint64_t frame_bytes)
         if (n == 0 || inference->sums.payload_up >= frame_bytes) {
             result->inferences[n++] = *inference;
         } else {
-            add(&result->inferences[n - 1].sums, &inference->sums, false);
+            rrto_rehearsal_add(&result->inferences[n - 1].sums, &inference->sums, false);
             result->inferences[n - 1].sequence = 0;
         }
     }

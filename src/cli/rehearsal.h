@@ -24,6 +24,9 @@ struct rrto_rehearsal_sums {
     uint64_t as_traced;     /* predicted from where the trace says that the client had it from */
 };
 
+/* to += by, or -= by; all fields are counters. */
+void rrto_rehearsal_add(struct rrto_rehearsal_sums *to, const struct rrto_rehearsal_sums *by, bool minus);
+
 struct rrto_rehearsal_inference {
     struct rrto_rehearsal_sums sums;
     uint64_t first_op; /* its place in the trace, from 0 */

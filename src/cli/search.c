@@ -55,19 +55,8 @@ static bool number_sequences(struct search *search)
 uint64_t rrto_search_sum(const struct rrto_rehearsal *result, uint64_t from, struct rrto_rehearsal_sums *ret_sums)
 {
     struct rrto_rehearsal_sums sums = {0};
-    for (uint64_t i = from - 1; i < result->n_inferences; i++) {
-        const struct rrto_rehearsal_sums *at = &result->inferences[i].sums;
-        sums.ops += at->ops;
-        sums.predicted += at->predicted;
-        sums.jumps += at->jumps;
-        sums.literals += at->literals;
-        sums.patched += at->patched;
-        sums.changed_bytes += at->changed_bytes;
-        sums.records += at->records;
-        sums.op_bytes += at->op_bytes;
-        sums.waits += at->waits;
-        sums.payload_up += at->payload_up;
-    }
+    for (uint64_t i = from - 1; i < result->n_inferences; i++)
+        rrto_rehearsal_add(&sums, &result->inferences[i].sums, false);
     *ret_sums = sums;
     return result->n_inferences < from ? 0 : result->n_inferences - from + 1;
 }
